@@ -1,0 +1,2 @@
+//! vialedger keeps the controlled-substance ledger of one registered location, so that an audit can pass by proof
+//! instead of by trust.
