@@ -1,2 +1,4 @@
 //! vialedger keeps the controlled-substance ledger of one registered location, so that an audit can pass by proof
 //! instead of by trust.
+
+pub mod units;
