@@ -1,4 +1,6 @@
 //! vialedger keeps the controlled-substance ledger of one registered location, so that an audit can pass by proof
 //! instead of by trust.
 
+pub mod dsse;
+pub mod tlog;
 pub mod units;
