@@ -2,5 +2,7 @@
 //! instead of by trust.
 
 pub mod dsse;
+pub mod ident;
+pub mod time;
 pub mod tlog;
 pub mod units;
