@@ -3,6 +3,7 @@
 
 pub mod dsse;
 pub mod ident;
+pub mod pb;
 pub mod time;
 pub mod tlog;
 pub mod units;
