@@ -3,7 +3,9 @@
 
 pub mod dsse;
 pub mod ident;
+pub mod names;
 pub mod pb;
+pub mod role;
 pub mod time;
 pub mod tlog;
 pub mod units;
