@@ -2,6 +2,7 @@
 //! instead of by trust.
 
 pub mod dsse;
+pub mod formulary;
 pub mod ident;
 pub mod names;
 pub mod pb;
