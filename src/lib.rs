@@ -1,6 +1,7 @@
 //! vialedger keeps the controlled-substance ledger of one registered location, so that an audit can pass by proof
 //! instead of by trust.
 
+pub mod dosing;
 pub mod dsse;
 pub mod formulary;
 pub mod ident;
