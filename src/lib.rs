@@ -11,3 +11,5 @@ pub mod role;
 pub mod time;
 pub mod tlog;
 pub mod units;
+pub mod vial;
+pub mod wire;
