@@ -5,6 +5,7 @@ pub mod dosing;
 pub mod dsse;
 pub mod formulary;
 pub mod ident;
+pub mod ledger;
 pub mod names;
 pub mod pb;
 pub mod role;

@@ -1,0 +1,186 @@
+//! An entry: sealed once by the server, read again by whoever trusts nothing.
+
+use bytes::Bytes;
+use prost::Message as _;
+
+use super::kind::RequestKind;
+use super::request::SignedRequest;
+use crate::pb::v1;
+use crate::time::{TimeError, Timestamp};
+use crate::tlog::{Hash, HashError, PUBLIC_KEY_BYTES, SIGNATURE_BYTES, leaf_hash};
+use crate::wire::{timestamp_from_wire, timestamp_to_wire};
+
+/// Version of the entry format that this program writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Bytes of an entry at most: the entry bundles of C2SP tlog-tiles carry a 16-bit length.
+pub const MAX_ENTRY_BYTES: usize = 65_535;
+
+/// What the server adds to a request when it seals it.
+#[derive(Clone, Debug)]
+pub struct Sealing<'a> {
+    /// Origin of the ledger.
+    pub ledger: &'a str,
+    /// Position of the entry.
+    pub index: u64,
+    /// Leaf hash of the entry before, or the empty root for entry 0.
+    pub previous: Hash,
+    /// The server's time.
+    pub recorded_time: Timestamp,
+    /// Version of the rules that decided.
+    pub rules_version: u32,
+}
+
+/// An entry as it is stored: its bytes and what they hash to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedEntry {
+    index: u64,
+    recorded_time: Timestamp,
+    leaf_hash: Hash,
+    bytes: Bytes,
+}
+
+/// Why bytes are not an entry that this program can read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// More bytes than an entry may have.
+    #[error("an entry holds at most {MAX_ENTRY_BYTES} bytes, this one has {0}")]
+    TooLong(usize),
+    /// Not a protobuf message of the expected shape.
+    #[error("the bytes are not an entry: {0}")]
+    Malformed(String),
+    /// A version that this program does not know.
+    #[error("the entry has format version {0}; this program reads version {FORMAT_VERSION}")]
+    UnknownFormat(u32),
+    /// A kind of request that this program does not know.
+    #[error("the entry holds a request of the unknown type {0:?}")]
+    UnknownRequest(String),
+}
+
+impl From<TimeError> for EntryError {
+    fn from(error: TimeError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+impl From<HashError> for EntryError {
+    fn from(error: HashError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+impl SealedEntry {
+    /// Serialises an entry, once and for all. Fails only when it would be longer than [`MAX_ENTRY_BYTES`].
+    pub fn seal(
+        sealing: &Sealing<'_>,
+        request: &SignedRequest,
+        outcome: v1::Outcome,
+    ) -> Result<(Self, v1::Outcome), EntryError> {
+        let mut entry = v1::Entry {
+            format_version: FORMAT_VERSION,
+            ledger: sealing.ledger.to_owned(),
+            index: sealing.index,
+            previous_leaf_hash: sealing.previous.as_ref().to_vec(),
+            recorded_time: Some(timestamp_to_wire(sealing.recorded_time)),
+            rules_version: sealing.rules_version,
+            request_type: request.kind().message_name().to_owned(),
+            request: request.bytes().to_vec(),
+            signer_key: request.key().to_vec(),
+            signature: request.signature().to_vec(),
+            outcome: Some(outcome),
+        };
+        let bytes = Bytes::from(entry.encode_to_vec());
+        if bytes.len() > MAX_ENTRY_BYTES {
+            return Err(EntryError::TooLong(bytes.len()));
+        }
+        let outcome = entry.outcome.take().unwrap_or_default();
+        let leaf_hash = leaf_hash(&bytes);
+        let recorded_time = sealing.recorded_time;
+        Ok((Self { index: sealing.index, recorded_time, leaf_hash, bytes }, outcome))
+    }
+
+    /// Position of the entry.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// When the server recorded it.
+    #[must_use]
+    pub fn recorded_time(&self) -> Timestamp {
+        self.recorded_time
+    }
+
+    /// What its bytes hash to.
+    #[must_use]
+    pub fn leaf_hash(&self) -> Hash {
+        self.leaf_hash
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+/// An entry's bytes, read. Everything in it is what the bytes say, and nothing of it has been checked.
+#[derive(Clone, Debug)]
+pub struct ParsedEntry {
+    /// The bytes and their hash.
+    pub sealed: SealedEntry,
+    /// Origin that the entry says it belongs to.
+    pub ledger: String,
+    /// Leaf hash of the entry before, as the entry says.
+    pub previous: Hash,
+    /// Version of the rules that decided it.
+    pub rules_version: u32,
+    /// The request. Its signature has not been verified here.
+    pub request: SignedRequest,
+    /// What the entry says the rules made of it.
+    pub outcome: v1::Outcome,
+}
+
+impl ParsedEntry {
+    /// Reads an entry's bytes.
+    pub fn parse(bytes: Bytes) -> Result<Self, EntryError> {
+        if bytes.len() > MAX_ENTRY_BYTES {
+            return Err(EntryError::TooLong(bytes.len()));
+        }
+        let entry = v1::Entry::decode(bytes.clone())
+            .map_err(|error| EntryError::Malformed(error.to_string()))?;
+        if entry.format_version != FORMAT_VERSION {
+            return Err(EntryError::UnknownFormat(entry.format_version));
+        }
+        let kind = RequestKind::from_message_name(&entry.request_type)
+            .ok_or_else(|| EntryError::UnknownRequest(printable(&entry.request_type)))?;
+        let recorded_time = entry.recorded_time.ok_or_else(|| missing("recorded_time"))?;
+        let key: [u8; PUBLIC_KEY_BYTES] =
+            entry.signer_key.try_into().map_err(|_| missing("signer_key"))?;
+        let signature: [u8; SIGNATURE_BYTES] =
+            entry.signature.try_into().map_err(|_| missing("signature"))?;
+        let sealed = SealedEntry {
+            index: entry.index,
+            recorded_time: timestamp_from_wire(&recorded_time)?,
+            leaf_hash: leaf_hash(&bytes),
+            bytes,
+        };
+        Ok(Self {
+            sealed,
+            ledger: entry.ledger,
+            previous: Hash::try_from(entry.previous_leaf_hash.as_slice())?,
+            rules_version: entry.rules_version,
+            request: SignedRequest::unverified(kind, entry.request.into(), key, signature),
+            outcome: entry.outcome.ok_or_else(|| missing("outcome"))?,
+        })
+    }
+}
+
+fn missing(field: &str) -> EntryError {
+    EntryError::Malformed(format!("{field} is missing or has the wrong length"))
+}
+
+/// Text from hostile bytes, fit to be shown: at most 80 printable characters.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(80).collect()
+}
