@@ -1,6 +1,7 @@
 //! vialedger keeps the controlled-substance ledger of one registered location, so that an audit can pass by proof
 //! instead of by trust.
 
+pub mod command;
 pub mod dosing;
 pub mod dsse;
 pub mod formulary;
@@ -8,6 +9,7 @@ pub mod ident;
 pub mod ledger;
 pub mod names;
 pub mod pb;
+pub mod refusal;
 pub mod role;
 pub mod time;
 pub mod tlog;

@@ -1,0 +1,112 @@
+//! A request that has been read completely: every field present, in range, of the right kind.
+//!
+//! [`Command::parse`] finds all that is wrong with a message's syntax and reports it together. What it lets through
+//! says what somebody wants; whether they may have it is for the rules to decide.
+
+mod custody;
+mod dose;
+mod header;
+mod reader;
+mod registry;
+
+pub use custody::{
+    AdministrationCommand, DeliveryCommand, DeliveryLine, DispenseCommand, LineProduct,
+    MAX_CONTAINERS, MAX_LINES, ReturnCommand, Supplier, WasteCommand, WasteSource, WitnessCommand,
+};
+pub use dose::{Answered, DoseInputs, MAX_ANSWERS, Override};
+pub use header::{Header, RequestId};
+pub use reader::Violation;
+pub use registry::{
+    ApproveCommand, EnrollKeyCommand, EnrollPersonCommand, InitializeCommand, PlaceCommand,
+    PublishCommand, RevokeKeyCommand, RolesCommand, SiteCommand,
+};
+
+use crate::ledger::RequestKind;
+use reader::Reader;
+
+/// Bytes of a request at most. What is left of an entry's 65,535 holds the largest head and any refusal, so that no
+/// request can be too long to have its refusal recorded.
+pub const MAX_REQUEST_BYTES: usize = 60 * 1024;
+/// Characters of a name for people at most.
+pub const MAX_DISPLAY_NAME_CHARS: usize = 200;
+/// Characters of an address, a reason or a note at most.
+pub const MAX_TEXT_CHARS: usize = 500;
+/// Characters of an invoice or order form number at most.
+pub const MAX_DOCUMENT_CHARS: usize = 64;
+
+/// A request that has been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// What every request carries.
+    pub header: Header,
+    /// What it asks for.
+    pub act: Act,
+}
+
+/// What a request asks for; one for each [`RequestKind`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// The first act in a ledger.
+    Initialize(Box<InitializeCommand>),
+    /// A person with a first key.
+    EnrollPerson(EnrollPersonCommand),
+    /// All roles of a person.
+    ChangeRoles(RolesCommand),
+    /// A further key of a person.
+    EnrollKey(EnrollKeyCommand),
+    /// The end of a key.
+    RevokeKey(RevokeKeyCommand),
+    /// A place where vials are kept.
+    CreatePlace(PlaceCommand),
+    /// A formulary.
+    PublishFormulary(PublishCommand),
+    /// The second person's consent.
+    Approve(ApproveCommand),
+    /// A dose.
+    CalculateDose(Box<DoseInputs>),
+    /// A delivery.
+    ReceiveVials(Box<DeliveryCommand>),
+    /// A vial, or a part of one, to a holder.
+    Dispense(DispenseCommand),
+    /// What a patient received.
+    Administer(AdministrationCommand),
+    /// What was made unusable.
+    Waste(WasteCommand),
+    /// A waste that a second person saw.
+    Witness(WitnessCommand),
+    /// An intact vial that came back.
+    Return(ReturnCommand),
+}
+
+impl Command {
+    /// Reads a message's bytes. All that is wrong is found and reported at once, each with the field's path.
+    pub fn parse(kind: RequestKind, bytes: &[u8]) -> Result<Self, Vec<Violation>> {
+        let mut reader = Reader::default();
+        if bytes.len() > MAX_REQUEST_BYTES {
+            let found = bytes.len();
+            reader.violation("", format!("has {found} bytes; send at most {MAX_REQUEST_BYTES}"));
+        }
+        let (header, act) = match kind {
+            RequestKind::InitializeLedger => registry::initialize(&mut reader, bytes),
+            RequestKind::EnrollPerson => registry::enroll_person(&mut reader, bytes),
+            RequestKind::ChangeRoles => registry::change_roles(&mut reader, bytes),
+            RequestKind::EnrollKey => registry::enroll_key(&mut reader, bytes),
+            RequestKind::RevokeKey => registry::revoke_key(&mut reader, bytes),
+            RequestKind::CreatePlace => registry::create_place(&mut reader, bytes),
+            RequestKind::PublishFormulary => registry::publish_formulary(&mut reader, bytes),
+            RequestKind::Approve => registry::approve(&mut reader, bytes),
+            RequestKind::CalculateDose => dose::calculate(&mut reader, bytes),
+            RequestKind::ReceiveVials => custody::receive(&mut reader, bytes),
+            RequestKind::DispenseVial => custody::dispense(&mut reader, bytes),
+            RequestKind::RecordAdministration => custody::administer(&mut reader, bytes),
+            RequestKind::RecordWaste => custody::waste(&mut reader, bytes),
+            RequestKind::Witness => custody::witness(&mut reader, bytes),
+            RequestKind::ReturnVial => custody::take_back(&mut reader, bytes),
+        };
+        match (header, act, reader.finish()) {
+            (Some(header), Some(act), Ok(())) => Ok(Self { header, act }),
+            (_, _, Err(violations)) => Err(violations),
+            (_, _, Ok(())) => unreachable!("what is missing was reported as a violation"),
+        }
+    }
+}
