@@ -1,7 +1,9 @@
 //! vialedger keeps the controlled-substance ledger of one registered location, so that an audit can pass by proof
 //! instead of by trust.
 
+pub mod audit;
 pub mod command;
+pub mod decide;
 pub mod dosing;
 pub mod dsse;
 pub mod formulary;
@@ -11,6 +13,7 @@ pub mod names;
 pub mod pb;
 pub mod refusal;
 pub mod role;
+pub mod state;
 pub mod time;
 pub mod tlog;
 pub mod units;

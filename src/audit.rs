@@ -1,0 +1,234 @@
+//! The audit: everything derived again from the bytes, trusting nothing but a key from outside.
+//!
+//! [`audit`] reads the evidence row by row, in bounded memory. For each entry it asks, in this order: are these the
+//! bytes that the entry after it, and the signed checkpoints, commit to; is the entry chained to the one before; is the
+//! signature the person's; do the same rules, run again, give the same outcome. It stops at the first entry that fails,
+//! names it, the kind of fault, and up to where the ledger can still be trusted.
+//!
+//! [`replay()`] is the part that the start-up shares: one entry, run through the rules again.
+
+mod checkpoints;
+mod evidence;
+mod replay;
+mod report;
+mod signatures;
+
+pub use evidence::{CheckpointRow, EntryRow, EvidenceError};
+pub use replay::replay;
+pub use report::{Anchor, Fault, Finding, Report, Verdict};
+
+use std::collections::BTreeSet;
+
+use crate::command::{Command, RequestId};
+use crate::ledger::ParsedEntry;
+use crate::state::State;
+use crate::tlog::{Checkpoint, Hash, SignedNote, Tree, VerifierKey};
+use checkpoints::Checkpoints;
+use evidence::Window;
+use signatures::KeyRing;
+
+/// Rows that are read, parsed and verified together.
+const CHUNK_ROWS: usize = 2_048;
+
+/// What the auditor brings along.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The ledger's key, from outside the evidence.
+    pub verifier_key: VerifierKey,
+    /// A checkpoint kept outside the evidence, which excludes a cut-off tail up to its size.
+    pub checkpoint: Option<SignedNote>,
+}
+
+/// Audits the evidence. Entries come in the order of their rows, checkpoints in the order of their sizes. `progress` is
+/// told how many entries are done.
+pub fn audit<E, C>(
+    options: &Options,
+    entries: E,
+    checkpoints: C,
+    progress: impl FnMut(u64),
+) -> Report
+where
+    E: Iterator<Item = Result<EntryRow, EvidenceError>>,
+    C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
+{
+    let outside = match &options.checkpoint {
+        None => None,
+        Some(note) => match Checkpoint::verify(note, &options.verifier_key) {
+            Ok(checkpoint) => Some(checkpoint),
+            Err(error) => {
+                return Report::no_verdict(format!("the given checkpoint is of no use: {error}"));
+            }
+        },
+    };
+    let mut auditor = Auditor {
+        options,
+        state: State::empty(),
+        tree: Tree::new(),
+        request_ids: BTreeSet::new(),
+        keys: KeyRing::default(),
+        checkpoints: Checkpoints::new(&options.verifier_key, outside, checkpoints),
+    };
+    let ended = auditor.run(Window::new(entries, CHUNK_ROWS), progress);
+    auditor.report(ended.err())
+}
+
+/// Why the audit stopped early.
+enum Stop {
+    /// The evidence is bad.
+    Bad(Finding),
+    /// The evidence cannot be judged.
+    Unreadable(String),
+}
+
+struct Auditor<'a, C: Iterator> {
+    options: &'a Options,
+    state: State,
+    tree: Tree,
+    request_ids: BTreeSet<RequestId>,
+    keys: KeyRing,
+    checkpoints: Checkpoints<'a, C>,
+}
+
+impl<C> Auditor<'_, C>
+where
+    C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
+{
+    fn run<E>(&mut self, mut window: Window<E>, mut progress: impl FnMut(u64)) -> Result<(), Stop>
+    where
+        E: Iterator<Item = Result<EntryRow, EvidenceError>>,
+    {
+        while window.fill().map_err(|error| Stop::Unreadable(error.to_string()))? {
+            let signatures = self.keys.verify(window.chunk());
+            for (position, signature) in signatures.into_iter().enumerate() {
+                let entry = self.structure(&mut window, position)?;
+                signature.map_err(Stop::Bad)?;
+                self.meaning(&entry)?;
+            }
+            progress(self.state.size());
+        }
+        let size = self.state.size();
+        self.checkpoints.end(size).map_err(Stop::Bad)
+    }
+
+    /// Whether the row at `position` is the entry that belongs there, with the bytes that were committed to.
+    fn structure<E>(&mut self, window: &mut Window<E>, position: usize) -> Result<ParsedEntry, Stop>
+    where
+        E: Iterator<Item = Result<EntryRow, EvidenceError>>,
+    {
+        let expected = self.state.size();
+        if let Some((previous, leaf)) = window.claim(position)
+            && self.signed_root_is([previous, leaf]) == Some(true)
+        {
+            let bytes = "the bytes that the signed root commits to";
+            return Err(Stop::Bad(Finding::new(expected, Fault::Edited, bytes, "other bytes")));
+        }
+        let placed = window.place(position, expected, self.state.last_leaf());
+        let entry = match placed {
+            Ok(entry) => entry,
+            Err(finding) if finding.fault == Fault::UnknownVersion => {
+                return Err(Stop::Bad(self.unknown(window, position, finding)));
+            }
+            Err(finding) => return Err(Stop::Bad(self.repeated(window, position, finding))),
+        };
+        if expected == 0 {
+            self.own_key(&entry)?;
+        }
+        let _ = self.tree.append(entry.sealed.leaf_hash());
+        self.checkpoints.at(&self.tree, window.vouched(position)).map_err(Stop::Bad)?;
+        Ok(entry)
+    }
+
+    /// Whether these leaves lead to the next signed root; nothing where none is signed at that size.
+    fn signed_root_is(&mut self, leaves: impl IntoIterator<Item = Hash>) -> Option<bool> {
+        let mut claimed = self.tree.clone();
+        for leaf in leaves {
+            let _ = claimed.append(leaf);
+        }
+        let signed = self.checkpoints.next_root(claimed.size())?;
+        Some(signed == claimed.root())
+    }
+
+    /// An entry of a version that nobody here can read. What it says is unknown, but not whether its bytes are those
+    /// that were signed: leaf hashes need no reading.
+    fn unknown<E>(&mut self, window: &mut Window<E>, position: usize, finding: Finding) -> Finding
+    where
+        E: Iterator<Item = Result<EntryRow, EvidenceError>>,
+    {
+        let Some(size) = self.checkpoints.next_size() else { return finding };
+        let count = size.saturating_sub(self.tree.size());
+        let leaves: Vec<Hash> =
+            window.leaves(position).take(usize::try_from(count).unwrap_or(usize::MAX)).collect();
+        match self.signed_root_is(leaves) {
+            Some(false) => {
+                let bytes = format!("the bytes that the signed root of {size} entries commits to");
+                Finding::new(finding.index, Fault::Edited, bytes, "other bytes")
+            }
+            _ => finding,
+        }
+    }
+
+    /// An entry out of its place whose request was met before is there twice.
+    fn repeated<E>(&self, window: &Window<E>, position: usize, finding: Finding) -> Finding
+    where
+        E: Iterator<Item = Result<EntryRow, EvidenceError>>,
+    {
+        let met = window.entry(position).and_then(|entry| {
+            let request = &entry.request;
+            Command::parse(request.kind(), request.bytes()).ok()
+        });
+        let met = met.is_some_and(|command| self.request_ids.contains(&command.header.request_id));
+        let misplaced = matches!(finding.fault, Fault::Reordered | Fault::Missing);
+        let fault = if met && misplaced { Fault::Duplicate } else { finding.fault };
+        Finding { fault, ..finding }
+    }
+
+    /// Whether the rules make of the request what the entry says.
+    fn meaning(&mut self, entry: &ParsedEntry) -> Result<(), Stop> {
+        let step = replay::rerun(&self.state, entry).map_err(Stop::Bad)?;
+        if !self.request_ids.insert(step.request_id) {
+            return Err(Stop::Bad(Finding::new(
+                entry.sealed.index(),
+                Fault::Duplicate,
+                "a request id that was not used before",
+                format!("request id {} for the second time", step.request_id),
+            )));
+        }
+        self.state.apply(&step);
+        Ok(())
+    }
+
+    /// The first entry names the ledger's key; it must be the one that the auditor brought.
+    fn own_key(&mut self, entry: &ParsedEntry) -> Result<(), Stop> {
+        let named = replay::named_key(entry);
+        let expected = self.options.verifier_key.to_string();
+        if named.as_deref() == Some(expected.as_str()) {
+            return Ok(());
+        }
+        if self.signed_root_is([entry.sealed.leaf_hash()]) == Some(false) {
+            let bytes = "the bytes that the signed root commits to";
+            return Err(Stop::Bad(Finding::new(0, Fault::Edited, bytes, "other bytes")));
+        }
+        let found = named.unwrap_or_else(|| "no key".to_owned());
+        Err(Stop::Bad(Finding::new(0, Fault::Fork, format!("the ledger of {expected}"), found)))
+    }
+
+    fn report(self, stop: Option<Stop>) -> Report {
+        let size = self.state.size();
+        let (checked, anchor) = (self.checkpoints.checked(), self.checkpoints.anchor());
+        match stop {
+            Some(Stop::Unreadable(text)) => Report::no_verdict(text),
+            Some(Stop::Bad(finding)) => {
+                let held = self.checkpoints.held();
+                let bad = Report::bad(size, checked, held, anchor, finding);
+                match &bad.finding {
+                    Some(finding) if finding.fault == Fault::UnknownVersion => {
+                        Report { verdict: Verdict::None(finding.to_string()), ..bad }
+                    }
+                    _ => bad,
+                }
+            }
+            None if size == 0 => Report::no_verdict("there is nothing to check".to_owned()),
+            None => Report::good(size, checked, anchor, self.tree.root()),
+        }
+    }
+}

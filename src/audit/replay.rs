@@ -1,0 +1,152 @@
+//! One entry, run through the rules again.
+
+use bytes::Bytes;
+
+use super::{Fault, Finding};
+use crate::command::{Act, Command};
+use crate::decide::{RULES_VERSION, decide};
+use crate::ledger::{EntryError, ParsedEntry};
+use crate::pb::v1::{self, outcome};
+use crate::refusal::Refusal;
+use crate::state::{State, Step};
+
+/// Reads a stored entry, checks that it follows the state, and runs the rules again. The start-up uses this for entries
+/// whose signatures were verified when they were taken in; an audit verifies them as well.
+pub fn replay(state: &State, bytes: Bytes) -> Result<Step, Finding> {
+    let index = state.size();
+    let entry = ParsedEntry::parse(bytes).map_err(|error| unreadable(index, &error))?;
+    if entry.sealed.index() != index {
+        let found = format!("entry {}", entry.sealed.index());
+        return Err(Finding::new(index, Fault::Reordered, format!("entry {index}"), found));
+    }
+    if entry.previous != state.last_leaf() {
+        let expected = format!("previous leaf hash {}", state.last_leaf());
+        return Err(Finding::new(index, Fault::Edited, expected, entry.previous.to_string()));
+    }
+    rerun(state, &entry)
+}
+
+/// What an entry that cannot be read is.
+pub(super) fn unreadable(index: u64, error: &EntryError) -> Finding {
+    let fault = match error {
+        EntryError::UnknownFormat(_) | EntryError::UnknownRequest(_) => Fault::UnknownVersion,
+        EntryError::TooLong(_) | EntryError::Malformed(_) => Fault::Edited,
+    };
+    Finding::new(index, fault, "an entry of this format", error.to_string())
+}
+
+/// Runs the rules again over an entry that is at its place in the chain.
+pub(super) fn rerun(state: &State, entry: &ParsedEntry) -> Result<Step, Finding> {
+    let index = state.size();
+    let finding =
+        |fault, expected: String, found: String| Finding::new(index, fault, expected, found);
+    if entry.rules_version != RULES_VERSION {
+        let found = format!("version {}", entry.rules_version);
+        return Err(finding(
+            Fault::UnknownVersion,
+            format!("rules version {RULES_VERSION}"),
+            found,
+        ));
+    }
+    if index > 0 && entry.ledger != state.origin() {
+        let found = format!("an entry of {:?}", entry.ledger);
+        return Err(finding(Fault::Fork, format!("an entry of {:?}", state.origin()), found));
+    }
+    let now = entry.sealed.recorded_time();
+    if index > 0 && now <= state.last_time() {
+        let expected = format!("a time after {}", state.last_time());
+        return Err(finding(Fault::TimeReversed, expected, now.to_string()));
+    }
+    let request = &entry.request;
+    let command = Command::parse(request.kind(), request.bytes()).map_err(|violations| {
+        let first = violations.first().map_or_else(String::new, |v| format!(": {}", v.field));
+        finding(
+            Fault::OutcomeDiffers,
+            "a request that can be read".to_owned(),
+            format!("none{first}"),
+        )
+    })?;
+    if command.header.validate_only {
+        let found = "a request that only wanted to be validated".to_owned();
+        return Err(finding(Fault::OutcomeDiffers, "a request to record".to_owned(), found));
+    }
+    match decide(state, request, &command, now) {
+        Ok(step) if step.entry == entry.sealed => Ok(step),
+        Ok(step) => Err(difference(index, &step, entry)),
+        Err(refusal) => Err(refused(index, &refusal)),
+    }
+}
+
+/// The rules refuse, without a trace, what the entry holds.
+fn refused(index: u64, refusal: &Refusal) -> Finding {
+    let fault = match refusal {
+        Refusal::UnknownKey => Fault::UnknownKey,
+        Refusal::KeyRevoked { .. } => Fault::KeyNotValidThen,
+        _ => Fault::OutcomeDiffers,
+    };
+    let found = "an entry that accepts it".to_owned();
+    Finding::new(index, fault, format!("a refusal ({}): {refusal}", refusal.reason()), found)
+}
+
+/// Where the entry and the rules part.
+fn difference(index: u64, step: &Step, entry: &ParsedEntry) -> Finding {
+    let (ours, theirs) = (&step.outcome, &entry.outcome);
+    let fault = match &step.refusal {
+        Some(Refusal::RoleNotHeld { .. }) => Fault::RoleNotHeld,
+        _ if ours == theirs => Fault::Edited,
+        _ if without_balances(ours) == without_balances(theirs) => Fault::Unbalanced,
+        _ => Fault::OutcomeDiffers,
+    };
+    let (expected, found) = if ours == theirs {
+        ("the entry as this server would seal it".to_owned(), "other bytes".to_owned())
+    } else {
+        (describe(ours), describe(theirs))
+    };
+    Finding::new(index, fault, expected, found)
+}
+
+fn without_balances(outcome: &v1::Outcome) -> v1::Outcome {
+    v1::Outcome { balances: Vec::new(), ..outcome.clone() }
+}
+
+/// An outcome in a line, without a patient's name.
+fn describe(outcome: &v1::Outcome) -> String {
+    use outcome::Result as R;
+    let what = match &outcome.result {
+        None => "no outcome".to_owned(),
+        Some(R::Refusal(refusal)) => format!("a refusal ({})", refusal.reason),
+        Some(R::LedgerInitialized(_)) => "the beginning of a ledger".to_owned(),
+        Some(R::Proposed(_)) => "a proposal".to_owned(),
+        Some(R::RegistryChanged(changed)) => format!("a change of {}", changed.resource),
+        Some(R::DoseCalculation(dose)) => {
+            format!("a dose of {}", quantity(dose.measured_dose.as_ref()))
+        }
+        Some(R::VialsReceived(received)) => format!("{} vials received", received.vials.len()),
+        Some(R::Dispensing(it)) => format!("{} of {}", quantity(it.amount.as_ref()), it.vial),
+        Some(R::Administration(it)) => format!("{} administered", quantity(it.amount.as_ref())),
+        Some(R::Waste(it)) => format!("{} of {} wasted", quantity(it.amount.as_ref()), it.vial),
+        Some(R::WasteWitnessed(it)) => format!("{} witnessed", it.waste),
+        Some(R::VialReturned(it)) => format!("{} returned", it.vial),
+    };
+    let balances: Vec<String> = outcome
+        .balances
+        .iter()
+        .take(3)
+        .map(|balance| {
+            format!("{}: {} left", balance.vial, quantity(balance.in_container.as_ref()))
+        })
+        .collect();
+    if balances.is_empty() { what } else { format!("{what} ({})", balances.join(", ")) }
+}
+
+fn quantity(quantity: Option<&v1::Quantity>) -> String {
+    quantity.map_or_else(|| "nothing".to_owned(), |q| format!("{} {}", q.value, q.unit))
+}
+
+/// The verifier key that the first entry names.
+pub(super) fn named_key(entry: &ParsedEntry) -> Option<String> {
+    match Command::parse(entry.request.kind(), entry.request.bytes()).ok()?.act {
+        Act::Initialize(act) => Some(act.verifier_key),
+        _ => None,
+    }
+}

@@ -1,0 +1,72 @@
+//! Who signed, and whether they may.
+
+use super::{Case, Draft, Signer};
+use crate::names::PersonName;
+use crate::pb::v1;
+use crate::refusal::Refusal;
+use crate::role::Role;
+use crate::time::Timestamp;
+
+/// May receive vials.
+pub(super) const RECEIVERS: &[Role] = &[Role::Pharmacist, Role::Technician];
+/// May hand vials out.
+pub(super) const DISPENSERS: &[Role] = &[Role::Pharmacist, Role::Prescriber];
+/// May hold a vial for a patient, and administer.
+pub(super) const HOLDERS: &[Role] = &[Role::Nurse, Role::Prescriber];
+/// May waste, witness and return.
+pub(super) const LICENSED: &[Role] = &[Role::Nurse, Role::Prescriber, Role::Pharmacist];
+/// May take any vial back, and waste stock.
+pub(super) const PHARMACISTS: &[Role] = &[Role::Pharmacist];
+/// May calculate a dose.
+pub(super) const CALCULATORS: &[Role] = &[Role::Prescriber, Role::Pharmacist, Role::Service];
+/// May change people, keys and places.
+pub(super) const ADMINISTRATORS: &[Role] = &[Role::Administrator];
+/// May publish a formulary, one of the two being a pharmacist.
+pub(super) const PUBLISHERS: &[Role] = &[Role::Pharmacist, Role::Administrator];
+
+impl Case<'_> {
+    /// Whoever signed: the key must be enrolled and not revoked, and the request must be meant for this ledger.
+    pub(super) fn signer(&self) -> Result<Signer, Refusal> {
+        let record = self.state.key(self.request.key()).ok_or(Refusal::UnknownKey)?;
+        if let Some(since) = record.revoked {
+            return Err(Refusal::KeyRevoked { since });
+        }
+        if self.command.header.ledger != self.state.origin() {
+            return Err(Refusal::AnotherLedger {
+                asked: self.command.header.ledger.clone(),
+                here: self.state.origin().to_owned(),
+            });
+        }
+        Ok(Signer { name: record.person.clone() })
+    }
+
+    pub(super) fn holds(&self, person: &PersonName, roles: &[Role]) -> bool {
+        self.state.person(person).is_some_and(|record| record.holds(roles))
+    }
+
+    /// The signer must hold one of these roles.
+    pub(super) fn need(&self, signer: &Signer, needed: &'static [Role]) -> Result<(), Refusal> {
+        if self.holds(&signer.name, needed) {
+            return Ok(());
+        }
+        Err(Refusal::RoleNotHeld { person: signer.name.clone(), needed })
+    }
+
+    /// A moment that a person gives may not be ahead of the server's clock by more than devices' clocks differ.
+    pub(super) fn not_future(&self, field: &'static str, moment: Timestamp) -> Result<(), Refusal> {
+        if moment.micros_since(self.now) > super::CLOCK_SKEW {
+            return Err(Refusal::InFuture { field, moment: moment.to_string() });
+        }
+        Ok(())
+    }
+
+    /// Flags what was recorded long after it happened; both times are kept.
+    pub(super) fn flag_late(&self, draft: &mut Draft, happened: Timestamp) {
+        if self.now.micros_since(happened) > super::LATE_AFTER {
+            draft.flag(
+                v1::FlagKind::LateEntry,
+                format!("happened at {happened}, recorded at {}", self.now),
+            );
+        }
+    }
+}

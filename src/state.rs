@@ -1,0 +1,133 @@
+//! Everything that is folded from the entries: people, keys, places, formularies, vials, calculations.
+//!
+//! A [`State`] is a value. Its maps are persistent, so a clone costs next to nothing and a reader keeps a consistent one
+//! while the writer goes on. [`State::apply`] is the only mutation; the live path, the start-up and the audit use it.
+
+mod change;
+mod formulary;
+mod people;
+mod step;
+mod stock;
+
+pub use change::Change;
+pub use formulary::FormularyRecord;
+pub use people::{KeyRecord, PersonRecord, PlaceRecord, Proposal, SiteRecord};
+pub use step::{Step, Subject};
+pub use stock::{Calculation, OnHand};
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+use serde::{Deserialize, Serialize};
+
+use crate::names::{DispensingName, PersonName, PlaceName, ProductName, VialName, WasteName};
+use crate::time::{Date, Timestamp};
+use crate::tlog::{Hash, empty_root};
+use crate::vial::Vial;
+
+/// A vial's position on the shelf: what is dispensed first comes first.
+type ShelfKey = (PlaceName, ProductName, Date, VialName);
+
+/// Everything that the entries so far amount to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    size: u64,
+    last_leaf: Hash,
+    last_time: Timestamp,
+    site: Option<Arc<SiteRecord>>,
+    people: OrdMap<PersonName, PersonRecord>,
+    keys: OrdMap<[u8; 32], KeyRecord>,
+    places: OrdMap<PlaceName, PlaceRecord>,
+    proposals: OrdMap<u64, Proposal>,
+    formularies: OrdMap<u64, Arc<FormularyRecord>>,
+    /// How many containers each receiving entry made; of those, the ones that are not in `vials` are closed.
+    deliveries: OrdMap<u64, u32>,
+    vials: OrdMap<VialName, Arc<Vial>>,
+    shelf: OrdSet<ShelfKey>,
+    dispensings: OrdMap<DispensingName, VialName>,
+    wastes: OrdMap<WasteName, VialName>,
+    calculations: OrdMap<u64, Calculation>,
+    calculations_by_expiry: OrdSet<(Timestamp, u64)>,
+}
+
+impl State {
+    /// The state before the first entry.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            size: 0,
+            last_leaf: empty_root(),
+            last_time: Timestamp::MIN,
+            site: None,
+            people: OrdMap::new(),
+            keys: OrdMap::new(),
+            places: OrdMap::new(),
+            proposals: OrdMap::new(),
+            formularies: OrdMap::new(),
+            deliveries: OrdMap::new(),
+            vials: OrdMap::new(),
+            shelf: OrdSet::new(),
+            dispensings: OrdMap::new(),
+            wastes: OrdMap::new(),
+            calculations: OrdMap::new(),
+            calculations_by_expiry: OrdSet::new(),
+        }
+    }
+
+    /// How many entries it was folded from.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Leaf hash of the last entry; the empty root before the first.
+    #[must_use]
+    pub fn last_leaf(&self) -> Hash {
+        self.last_leaf
+    }
+
+    /// When the last entry was recorded.
+    #[must_use]
+    pub fn last_time(&self) -> Timestamp {
+        self.last_time
+    }
+
+    /// Origin of the ledger; empty before the first entry.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.site.as_ref().map_or("", |site| &site.origin)
+    }
+
+    /// The registered location; nothing before the first entry.
+    #[must_use]
+    pub fn site(&self) -> Option<&SiteRecord> {
+        self.site.as_deref()
+    }
+
+    /// Day at the site at a moment.
+    #[must_use]
+    pub fn day_of(&self, moment: Timestamp) -> Date {
+        let offset = self.site.as_ref().map_or(0, |site| site.utc_offset_minutes);
+        Date::of(moment, offset).unwrap_or(Date::MAX)
+    }
+
+    /// Takes an entry in. The step comes from the rules, which looked at this very state.
+    ///
+    /// # Panics
+    ///
+    /// When the step is not the one that follows this state: the ledger would fork.
+    pub fn apply(&mut self, step: &Step) {
+        assert_eq!(step.entry.index(), self.size, "an entry follows the one before");
+        assert!(
+            step.entry.recorded_time() > self.last_time || self.size == 0,
+            "time goes forward from entry to entry"
+        );
+        self.expire_calculations(step.entry.recorded_time());
+        for change in &step.changes {
+            self.make(change, &step.entry);
+        }
+        self.size += 1;
+        self.last_leaf = step.entry.leaf_hash();
+        self.last_time = step.entry.recorded_time();
+    }
+}

@@ -1,0 +1,69 @@
+//! The changes that the rules can make.
+
+use std::sync::Arc;
+
+use super::{
+    Calculation, FormularyRecord, KeyRecord, PersonRecord, PlaceRecord, Proposal, SiteRecord, State,
+};
+use crate::ledger::SealedEntry;
+use crate::names::{PersonName, PlaceName};
+use crate::vial::Vial;
+
+/// One change of the state. The rules say what the new value is; nothing is worked out here.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The ledger begins at this site.
+    Begin(Arc<SiteRecord>),
+    /// A person is, or is now, this.
+    PutPerson(PersonName, PersonRecord),
+    /// A key is, or is now, this.
+    PutKey([u8; 32], KeyRecord),
+    /// A place is this.
+    PutPlace(PlaceName, PlaceRecord),
+    /// This waits for a second person. Its leaf hash is the entry's.
+    Propose(Proposal),
+    /// The proposal of this entry waits no more.
+    CloseProposal(u64),
+    /// This formulary is in force.
+    PutFormulary(Arc<FormularyRecord>),
+    /// This calculation was made, or more was dispensed or administered against it.
+    PutCalculation(u64, Calculation),
+    /// This many containers came in with the entry.
+    Deliver(u32),
+    /// A vial is, or is now, this.
+    PutVial(Box<Vial>),
+}
+
+impl State {
+    pub(super) fn make(&mut self, change: &Change, entry: &SealedEntry) {
+        match change {
+            Change::Begin(site) => self.site = Some(Arc::clone(site)),
+            Change::PutPerson(name, person) => {
+                self.people.insert(name.clone(), person.clone());
+            }
+            Change::PutKey(key, record) => {
+                self.keys.insert(*key, record.clone());
+            }
+            Change::PutPlace(name, place) => {
+                self.places.insert(name.clone(), place.clone());
+            }
+            Change::Propose(proposal) => {
+                let proposal = Proposal { leaf_hash: entry.leaf_hash(), ..proposal.clone() };
+                self.proposals.insert(entry.index(), proposal);
+            }
+            Change::CloseProposal(index) => {
+                self.proposals.remove(index);
+            }
+            Change::PutFormulary(record) => {
+                self.formularies.insert(record.entry, Arc::clone(record));
+            }
+            Change::PutCalculation(index, calculation) => {
+                self.put_calculation(*index, calculation.clone());
+            }
+            Change::Deliver(count) => {
+                self.deliveries.insert(entry.index(), *count);
+            }
+            Change::PutVial(vial) => self.put_vial(vial),
+        }
+    }
+}

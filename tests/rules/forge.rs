@@ -1,0 +1,235 @@
+//! Evidence that can be changed in every way: from outside, by whoever holds the file, and from inside, by whoever also
+//! holds the ledger's key and the program.
+
+use bytes::Bytes;
+use prost::Message as _;
+use vialedger::audit::{CheckpointRow, EntryRow, Fault, Report, Verdict};
+use vialedger::ledger::{RequestKind, SignedRequest};
+use vialedger::pb::v1::{self, Role};
+use vialedger::tlog::{NoteSigner, SignedNote, Tree, VerifierKey, empty_root, leaf_hash};
+
+use crate::requests::{
+    self, KETALAR, approve, calculate_with, change_roles, create_place, enroll, enroll_key,
+    publish, receive, revoke, take_back, witness,
+};
+use crate::support::{
+    Book, audit_numbered, calculation, decode, dispensing, key, note_signer, row_of, sign_root,
+    waste,
+};
+
+/// A protocol whose formulary is short.
+const INJECTION: &str = "protocols/ket-psa-im";
+
+/// Which sizes have a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sizes {
+    /// Every size, as when nobody else writes.
+    Every,
+    /// Every seventh and the last, as when many write at once.
+    Sparse,
+}
+
+pub(crate) const BOTH: [Sizes; 2] = [Sizes::Every, Sizes::Sparse];
+
+impl Sizes {
+    pub(crate) fn of(self, size: u64) -> Vec<u64> {
+        let has = |at: &u64| self == Self::Every || at.is_multiple_of(7) || *at == size;
+        (1..=size).filter(has).collect()
+    }
+}
+
+/// Rows and checkpoints as an auditor finds them.
+#[derive(Clone)]
+pub(crate) struct Evidence {
+    pub(crate) rows: Vec<EntryRow>,
+    pub(crate) checkpoints: Vec<CheckpointRow>,
+    pub(crate) key: VerifierKey,
+    pub(crate) outside: Option<SignedNote>,
+}
+
+impl Evidence {
+    pub(crate) fn of(book: &Book, sizes: Sizes) -> Self {
+        let rows = (0..).zip(&book.rows);
+        Self {
+            rows: rows.map(|(index, entry)| EntryRow { index, entry: entry.clone() }).collect(),
+            checkpoints: book.checkpoints(sizes.of(book.state.size())),
+            key: book.verifier_key(),
+            outside: None,
+        }
+    }
+
+    /// Gives the rows the indices of their places.
+    pub(crate) fn renumber(&mut self) {
+        for (index, row) in (0..).zip(&mut self.rows) {
+            row.index = index;
+        }
+    }
+
+    pub(crate) fn audit(&self) -> Report {
+        let (rows, checkpoints) = (self.rows.clone(), self.checkpoints.clone());
+        audit_numbered(rows, checkpoints, &self.key, self.outside.clone())
+    }
+
+    /// The audit must name this entry and this fault, and trust what is before it.
+    pub(crate) fn must_fail(&self, index: u64, fault: Fault, what: &str) {
+        let report = self.audit();
+        let finding = report.finding.as_ref().unwrap_or_else(|| panic!("{what}: {report:?}"));
+        assert_eq!((finding.index, finding.fault), (index, fault), "{what}: {finding}");
+        if fault == Fault::UnknownVersion {
+            assert!(matches!(report.verdict, Verdict::None(_)), "{what}: {report:?}");
+            assert_eq!(report.exit_status(), 2);
+        } else {
+            assert_eq!((&report.verdict, report.exit_status()), (&Verdict::Bad, 1), "{what}");
+        }
+        assert!(report.trusted <= index && report.entries >= report.trusted, "{what}: {report:?}");
+        assert_eq!(report.root, None);
+    }
+
+    pub(crate) fn must_be_good(&self, what: &str) -> Report {
+        let report = self.audit();
+        assert_eq!(
+            (&report.verdict, report.exit_status()),
+            (&Verdict::Good, 0),
+            "{what}: {report:?}"
+        );
+        report
+    }
+}
+
+/// The same bytes with one bit of one byte turned.
+pub(crate) fn flip(bytes: &Bytes, place: usize) -> Bytes {
+    let mut changed = bytes.to_vec();
+    changed[place] ^= 1 << (place % 8);
+    changed.into()
+}
+
+/// Whoever holds the program and a ledger's key: changes entries as they like, and makes the chain and the checkpoints
+/// fit again.
+pub(crate) struct Insider {
+    pub(crate) entries: Vec<v1::Entry>,
+    signer: NoteSigner,
+    sizes: Sizes,
+}
+
+impl Insider {
+    pub(crate) fn in_possession(book: &Book, sizes: Sizes) -> Self {
+        let entries = book.rows.iter().map(|row| decode(row)).collect();
+        Self { entries, signer: note_signer("ledger"), sizes }
+    }
+
+    /// The same with another ledger's key.
+    pub(crate) fn signing_with(mut self, label: &str) -> Self {
+        self.signer = note_signer(label);
+        self
+    }
+
+    pub(crate) fn entry(&mut self, index: u64) -> &mut v1::Entry {
+        &mut self.entries[usize::try_from(index).unwrap()]
+    }
+
+    pub(crate) fn outcome(&mut self, index: u64) -> &mut v1::Outcome {
+        self.entry(index).outcome.as_mut().unwrap()
+    }
+
+    /// Signs the request of an entry with the key of this label.
+    pub(crate) fn sign(&mut self, index: u64, label: &str) {
+        let entry = self.entry(index);
+        let kind = RequestKind::from_message_name(&entry.request_type).unwrap();
+        let signed = SignedRequest::sign(kind, entry.request.clone().into(), &key(label));
+        entry.signer_key = signed.key().to_vec();
+        entry.signature = signed.signature().to_vec();
+    }
+
+    /// The forged evidence: chained from the first entry, every checkpoint signed anew.
+    pub(crate) fn evidence(self) -> Evidence {
+        let mut previous = empty_root();
+        let mut tree = Tree::new();
+        let (mut rows, mut roots) = (Vec::new(), Vec::new());
+        for (index, mut entry) in (0..).zip(self.entries) {
+            // What was put in place of the first entry's is left there.
+            if index > 0 {
+                entry.previous_leaf_hash = previous.as_ref().to_vec();
+            }
+            let bytes = Bytes::from(entry.encode_to_vec());
+            previous = leaf_hash(&bytes);
+            let _ = tree.append(previous);
+            roots.push(tree.root());
+            rows.push(EntryRow { index, entry: bytes });
+        }
+        let size = tree.size();
+        let signed = |size: u64| {
+            let root = roots[usize::try_from(size).unwrap() - 1];
+            row_of(size, &sign_root(&self.signer, size, root))
+        };
+        let checkpoints = self.sizes.of(size).into_iter().map(signed).collect();
+        let key = note_signer("ledger").verifier_key().clone();
+        Evidence { rows, checkpoints, key, outside: None }
+    }
+}
+
+/// A ledger with one entry of each kind and recorded refusals, in as few bytes as possible.
+pub(crate) fn every_kind() -> Book {
+    let mut book = Book::begin();
+    let formulary = requests::formulary_of(&[KETALAR], &[INJECTION]);
+    book.act("ada", publish(&formulary)).unwrap();
+    book.act("ada", create_place("safe")).unwrap();
+    book.act("ada", enroll("nia", &[Role::Nurse])).unwrap();
+    let doctor = [Role::Prescriber, Role::Pharmacist, Role::Administrator];
+    book.act("ada", enroll("pat", &doctor)).unwrap();
+    let step = book.act("ada", enroll_key("nia", "nia-2")).unwrap();
+    book.act("pat", approve(&step)).unwrap();
+    book.act("nia", revoke("nia")).unwrap();
+    book.act("ada", change_roles("nia", &[Role::Nurse, Role::Auditor])).unwrap();
+    let delivery = [requests::line(KETALAR, "K1", "2027-06-30", 1)];
+    book.act("pat", receive(&delivery)).unwrap();
+    day(&mut book, 9, 1);
+    book
+}
+
+/// From a calculation to the witness, with what is refused and kept.
+fn day(book: &mut Book, delivery: u64, number: u32) {
+    let vial = format!("vials/{delivery}-{number}");
+    let request = calculate_with(|inputs| {
+        INJECTION.clone_into(&mut inputs.protocol);
+        inputs.answers = ["hypersensitivity-ketamine", "blood-pressure-hazard", "raised-pressure"]
+            .map(|question| requests::answer(question, v1::Answer::No))
+            .to_vec();
+        (inputs.syringe, inputs.diluted_volume) = (requests::q("50 mL"), None);
+        (inputs.weight.as_mut().unwrap().quantity, inputs.dose) =
+            (requests::q("40 kg"), requests::q("4 mg/kg"));
+    });
+    let dose = calculation(&book.act("pat", request).unwrap());
+    let held = dispensing(&book.act("pat", requests::dispense(&vial, &dose)).unwrap());
+    book.act("nia-2", take_back(&held)).unwrap();
+    let held = dispensing(&book.act("pat", requests::dispense(&vial, &dose)).unwrap());
+    let now = book.now;
+    assert_eq!(book.refused("nia-2", requests::administer(&held, "21 mL", now)), "OVER_DRAW");
+    book.act("nia-2", requests::administer(&held, "16 mL", now)).unwrap();
+    let wasted = waste(&book.act("nia-2", requests::waste(&held, "4 mL", now)).unwrap());
+    assert_eq!(book.refused("nia-2", witness(&wasted, "4 mL")), "SELF_WITNESS");
+    book.act("pat", witness(&wasted, "4 mL")).unwrap();
+}
+
+/// A ledger of about sixty entries: [`every_kind`], and then days like the first.
+pub(crate) fn sixty() -> Book {
+    let mut book = every_kind();
+    while book.state.size() < 60 {
+        let lot = format!("K{}", book.state.size());
+        let delivery = [requests::line(KETALAR, &lot, "2027-06-30", 1)];
+        let step = book.act("pat", receive(&delivery)).unwrap();
+        day(&mut book, step.entry.index(), 1);
+    }
+    book
+}
+
+/// The kinds of requests in a ledger.
+pub(crate) fn kinds(book: &Book) -> Vec<RequestKind> {
+    let mut kinds: Vec<RequestKind> = book
+        .rows
+        .iter()
+        .map(|row| RequestKind::from_message_name(&decode(row).request_type).unwrap())
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}

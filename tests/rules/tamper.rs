@@ -1,0 +1,285 @@
+//! Changed, missing, doubled, moved and cut off: what anybody who holds the file can do, the audit finds and names.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use rayon::prelude::*;
+use vialedger::audit::{Anchor, Fault, Verdict};
+use vialedger::ledger::RequestKind;
+
+use crate::forge::{BOTH, Evidence, Sizes, every_kind, flip, kinds, sixty};
+use crate::support::{Book, note_signer, sign_root};
+
+fn book() -> &'static Book {
+    static BOOK: LazyLock<Book> = LazyLock::new(sixty);
+    &BOOK
+}
+
+fn size() -> usize {
+    book().rows.len()
+}
+
+fn index(place: usize) -> u64 {
+    u64::try_from(place).unwrap()
+}
+
+fn untouched(sizes: Sizes) -> &'static Evidence {
+    static UNTOUCHED: LazyLock<[Evidence; 2]> =
+        LazyLock::new(|| BOTH.map(|sizes| Evidence::of(book(), sizes)));
+    &UNTOUCHED[usize::from(sizes == Sizes::Sparse)]
+}
+
+/// The ledger changed in one way, for each place. Rows keep their numbers or get new ones, and in turn every size has a
+/// checkpoint or few have.
+fn each(change: impl Fn(&mut Evidence, usize) -> Option<(u64, Fault)> + Sync) {
+    (0..2 * size()).into_par_iter().for_each(|turn| {
+        let (place, renumbered) = (turn / 2, turn % 2 == 1);
+        let sizes = BOTH[(turn / 2 + turn) % 2];
+        let mut evidence = untouched(sizes).clone();
+        let Some((index, fault)) = change(&mut evidence, place) else { return };
+        if renumbered {
+            evidence.renumber();
+        }
+        let what = format!("place {place}, checkpoints {sizes:?}, renumbered {renumbered}");
+        evidence.must_fail(index, fault, &what);
+    });
+}
+
+#[test]
+fn the_untouched_ledgers_are_good_and_hold_every_kind_of_entry() {
+    assert_eq!(kinds(&every_kind()), RequestKind::ALL);
+    every_kind().audit();
+    book().audit();
+    assert!(size() >= 60);
+    for sizes in BOTH {
+        untouched(sizes).must_be_good("untouched");
+    }
+}
+
+/// The first so many entries of a ledger, with the checkpoints that it had then.
+fn beginning(whole: &Evidence, size: usize, sizes: Sizes) -> Evidence {
+    let mut evidence = whole.clone();
+    evidence.rows.truncate(size);
+    let sizes = sizes.of(index(size));
+    evidence.checkpoints.retain(|row| sizes.contains(&row.size));
+    evidence
+}
+
+#[test]
+fn every_byte_of_every_kind_of_entry_is_missed_when_it_changes() {
+    let book = every_kind();
+    let whole = Evidence::of(&book, Sizes::Every);
+    let places: Vec<(usize, usize)> = (0..book.rows.len())
+        .flat_map(|place| (0..book.rows[place].len()).map(move |byte| (place, byte)))
+        .collect();
+    places.into_par_iter().for_each(|(place, byte)| {
+        // As the last entry, the last but one, and further from the end; with either kind of checkpoints.
+        let size = (place + 1 + byte % 4).min(book.rows.len());
+        let mut evidence = beginning(&whole, size, BOTH[byte / 4 % 2]);
+        evidence.rows[place].entry = flip(&book.rows[place], byte);
+        let what = format!("byte {byte} of entry {place} of {size}");
+        evidence.must_fail(index(place), Fault::Edited, &what);
+    });
+}
+
+#[test]
+fn bytes_all_over_a_longer_ledger_are_missed_when_they_change() {
+    for sizes in BOTH {
+        let untouched = untouched(sizes);
+        let bytes =
+            (0..size()).flat_map(|place| (0..book().rows[place].len()).map(move |b| (place, b)));
+        let some: Vec<(usize, usize)> = bytes.step_by(257).collect();
+        some.into_par_iter().for_each(|(place, byte)| {
+            let mut evidence = untouched.clone();
+            evidence.rows[place].entry = flip(&book().rows[place], byte);
+            let what = format!("byte {byte} of entry {place}, {sizes:?}");
+            evidence.must_fail(index(place), Fault::Edited, &what);
+        });
+    }
+}
+
+#[test]
+fn an_entry_cut_short_or_drawn_out_is_edited() {
+    each(|evidence, place| {
+        let row = &mut evidence.rows[place].entry;
+        *row = match place % 3 {
+            0 => row.slice(..row.len() - 1),
+            1 => Bytes::from([row.as_ref(), &[0x78, 0x01]].concat()),
+            _ => Bytes::new(),
+        };
+        Some((index(place), Fault::Edited))
+    });
+}
+
+#[test]
+fn a_row_that_is_gone_is_missed() {
+    each(|evidence, place| {
+        evidence.rows.remove(place);
+        let last = place + 1 == size();
+        Some((index(place), if last { Fault::Truncated } else { Fault::Missing }))
+    });
+}
+
+#[test]
+fn several_rows_that_are_gone_are_missed() {
+    each(|evidence, place| {
+        let end = (place + 5).min(size() - 1);
+        evidence.rows.drain(place..end);
+        (place < end).then_some((index(place), Fault::Missing))
+    });
+}
+
+#[test]
+fn a_row_that_is_there_twice_is_a_duplicate() {
+    each(|evidence, place| {
+        let twice = evidence.rows[place].clone();
+        evidence.rows.insert(place, twice);
+        Some((index(place) + 1, Fault::Duplicate))
+    });
+    each(|evidence, place| {
+        let twice = evidence.rows[place].clone();
+        evidence.rows.push(twice);
+        Some((index(size()), Fault::Duplicate))
+    });
+}
+
+#[test]
+fn rows_that_changed_places_are_reordered() {
+    each(|evidence, place| {
+        (place + 1 < size()).then(|| evidence.rows.swap(place, place + 1))?;
+        Some((index(place), Fault::Reordered))
+    });
+    // One is taken out and put at the end, or at the beginning.
+    each(|evidence, place| {
+        (place + 1 < size()).then(|| {
+            let row = evidence.rows.remove(place);
+            evidence.rows.push(row);
+        })?;
+        Some((index(place), Fault::Reordered))
+    });
+    each(|evidence, place| {
+        (place > 0).then(|| {
+            let row = evidence.rows.remove(place);
+            evidence.rows.insert(0, row);
+        })?;
+        Some((0, Fault::Reordered))
+    });
+}
+
+#[test]
+fn a_row_under_the_largest_index_is_reordered() {
+    for place in [0, size() - 2, size() - 1] {
+        let mut evidence = untouched(Sizes::Every).clone();
+        evidence.rows[place].index = u64::MAX;
+        evidence.must_fail(index(place), Fault::Reordered, &format!("place {place}"));
+    }
+}
+
+#[test]
+fn a_tail_that_was_cut_off_shows_against_a_checkpoint() {
+    (0..size()).into_par_iter().for_each(|cut| {
+        // The checkpoints of the evidence are left.
+        let mut evidence = untouched(BOTH[cut % 2]).clone();
+        evidence.rows.truncate(cut);
+        evidence.must_fail(index(cut), Fault::Truncated, "checkpoints left");
+        // They are cut off as well, and the auditor has one of their own.
+        let mut evidence = beginning(untouched(Sizes::Every), cut, BOTH[cut % 2]);
+        evidence.outside = Some(book().note(index(size())));
+        evidence.must_fail(index(cut), Fault::Truncated, "outside checkpoint");
+        // Without one nobody can tell, and the report says so. Nothing at all is never good.
+        evidence.outside = None;
+        let report = evidence.audit();
+        assert_eq!(report.anchor, Anchor::None);
+        if cut == 0 {
+            assert!(matches!(report.verdict, Verdict::None(_)), "{report:?}");
+            assert_eq!(report.exit_status(), 2);
+        } else {
+            assert_eq!((report.verdict, report.entries), (Verdict::Good, index(cut)));
+        }
+    });
+}
+
+#[test]
+fn an_outside_checkpoint_is_the_anchor_of_the_report() {
+    for at in [1, index(size()) / 2, index(size())] {
+        let mut evidence = untouched(Sizes::Sparse).clone();
+        evidence.outside = Some(book().note(at));
+        let report = evidence.must_be_good("outside checkpoint");
+        assert_eq!(report.anchor, Anchor::Checkpoint { size: at });
+    }
+    // One of the same ledger and another history: the evidence has nothing to say against it.
+    let mut evidence = untouched(Sizes::Every).clone();
+    let other = book().roots[3];
+    evidence.outside = Some(sign_root(&note_signer("ledger"), 20, other));
+    evidence.must_fail(0, Fault::Fork, "another history");
+    // One that another key signed proves nothing.
+    evidence.outside = Some(sign_root(&note_signer("eve"), 20, book().roots[19]));
+    let report = evidence.audit();
+    assert!(matches!(report.verdict, Verdict::None(_)), "{report:?}");
+}
+
+#[test]
+fn a_checkpoint_that_changed_is_found() {
+    let untouched = untouched(Sizes::Every);
+    // Every byte of three checkpoints, and a byte of every checkpoint.
+    let mut places: Vec<(usize, usize)> = (0..size()).map(|place| (place, place)).collect();
+    for place in [0, 9, 20] {
+        places.extend((0..untouched.checkpoints[place].note.len()).map(|byte| (place, byte)));
+    }
+    places.into_par_iter().for_each(|(place, byte)| {
+        let mut evidence = untouched.clone();
+        evidence.checkpoints[place].note = flip(&evidence.checkpoints[place].note, byte);
+        let what = format!("byte {byte} of checkpoint {place}");
+        evidence.must_fail(index(place), Fault::CheckpointMismatch, &what);
+    });
+}
+
+#[test]
+fn checkpoints_that_are_gone_or_out_of_order_are_found() {
+    // Any but the last may be gone: there are none between the entries of one commit.
+    for place in (0..size() - 1).step_by(9) {
+        let mut evidence = untouched(Sizes::Every).clone();
+        evidence.checkpoints.remove(place);
+        evidence.must_be_good("a checkpoint in the middle is gone");
+    }
+    let last = index(size());
+    let mut evidence = untouched(Sizes::Every).clone();
+    evidence.checkpoints.pop();
+    evidence.must_fail(last - 1, Fault::CheckpointMismatch, "the last is gone");
+    let mut evidence = untouched(Sizes::Sparse).clone();
+    evidence.checkpoints.pop();
+    let covered = (last - 1) / 7 * 7;
+    evidence.must_fail(covered, Fault::CheckpointMismatch, "the last is gone");
+    evidence.checkpoints.clear();
+    evidence.must_fail(0, Fault::CheckpointMismatch, "all are gone");
+    let mut evidence = untouched(Sizes::Every).clone();
+    evidence.checkpoints.swap(4, 5);
+    evidence.must_fail(5, Fault::CheckpointMismatch, "two changed places");
+    // Each is signed and right, but stands under the other's size.
+    let mut evidence = untouched(Sizes::Every).clone();
+    evidence.checkpoints.swap(4, 5);
+    (evidence.checkpoints[4].size, evidence.checkpoints[5].size) = (5, 6);
+    evidence.must_fail(4, Fault::CheckpointMismatch, "two changed sizes");
+}
+
+#[test]
+fn another_ledger_is_a_fork() {
+    // The same acts by the same people, but another ledger's key.
+    let other = Book::signed_by("eve");
+    let mut evidence = Evidence::of(&other, Sizes::Every);
+    evidence.key = book().verifier_key();
+    evidence.must_fail(0, Fault::Fork, "another ledger's file");
+    // The right file, and another ledger's key in the auditor's hand.
+    let mut evidence = untouched(Sizes::Every).clone();
+    evidence.key = other.verifier_key();
+    evidence.must_fail(0, Fault::Fork, "another ledger's key");
+}
+
+#[test]
+fn nothing_to_check_is_never_good() {
+    let mut evidence = untouched(Sizes::Every).clone();
+    (evidence.rows, evidence.checkpoints) = (Vec::new(), Vec::new());
+    let report = evidence.audit();
+    assert!(matches!(report.verdict, Verdict::None(_)), "{report:?}");
+    assert_eq!(report.exit_status(), 2);
+}
