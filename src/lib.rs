@@ -2,20 +2,24 @@
 //! instead of by trust.
 
 pub mod audit;
+pub mod clock;
 pub mod command;
 pub mod decide;
 pub mod dosing;
 pub mod dsse;
 pub mod formulary;
 pub mod ident;
+pub mod key;
 pub mod ledger;
 pub mod names;
 pub mod pb;
 pub mod refusal;
 pub mod role;
 pub mod state;
+pub mod store;
 pub mod time;
 pub mod tlog;
+pub mod token;
 pub mod units;
 pub mod vial;
 pub mod wire;

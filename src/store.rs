@@ -1,0 +1,32 @@
+//! The ledger's file: SQLite, one writer, any number of readers.
+//!
+//! What a ledger promises begins here: what was committed is never changed and never lost. `schema.sql` documents the
+//! tables. Two of them are evidence, `entries` and `checkpoints`; everything else is derived from these and made again
+//! by [`rebuild()`]. The contract is small, and says nothing that only SQLite can do:
+//!
+//! * append these entries if the head is still H: [`Store::begin`], [`Batch`];
+//! * read entries from N: [`Reader::visit_entries`];
+//! * find by request id or subject: [`Reader::find_request`], [`Reader::visit_subject`].
+//!
+//! [`load()`] turns the file into the state of the rules, for a start and after a failed commit alike.
+//!
+//! Only this module names SQLite.
+
+mod append;
+mod connection;
+mod error;
+mod evidence;
+mod folder;
+mod load;
+mod read;
+mod rebuild;
+mod snapshot;
+
+pub use append::{Batch, Head, NewLedger, Store, StoreOptions};
+pub use error::StoreError;
+pub use evidence::Evidence;
+pub use folder::LedgerFolder;
+pub use load::{Loaded, load};
+pub use read::{Reader, Readers};
+pub use rebuild::{RebuildReport, rebuild};
+pub use snapshot::SnapshotParts;

@@ -1,0 +1,127 @@
+//! The evidence for an audit: the rows of both tables, as they stand, at one moment.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use bytes::Bytes;
+use rusqlite::{Row, params};
+
+use super::connection;
+use super::error::StoreError;
+use super::read::Reader;
+use crate::audit::{CheckpointRow, EntryRow, EvidenceError};
+
+/// Rows that are fetched at once.
+const CHUNK_ROWS: i64 = 1_024;
+
+/// A ledger's database, opened to be audited. Nothing in it is believed, not even its schema: rows come in the order in
+/// which they lie in the file, whatever their indexes say.
+///
+/// All of it is read at one moment, so that a server may go on writing meanwhile; its WAL grows until this is dropped.
+#[derive(Debug)]
+pub struct Evidence {
+    reader: Reader,
+}
+
+impl Evidence {
+    /// Opens a database: a server's, or a copy, also on a medium that cannot be written to.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        match Self::begin(Reader::open(path)) {
+            // SQLite wants to write an index for the WAL next to the file. Where there is no WAL, it need not.
+            Err(error) if error.is_disk_failure() && !connection::has_wal(path) => {
+                Self::begin(Reader::open_immutable(path))
+            }
+            opened => opened,
+        }
+    }
+
+    fn begin(reader: Result<Reader, StoreError>) -> Result<Self, StoreError> {
+        let reader = reader?;
+        reader.connection().execute_batch("BEGIN")?;
+        // The moment is the first read's.
+        reader.size()?;
+        Ok(Self { reader })
+    }
+
+    /// How many entries there seem to be, for a progress bar.
+    pub fn size_hint(&self) -> Result<u64, StoreError> {
+        self.reader.size()
+    }
+
+    /// The rows of `entries`.
+    pub fn entries(&self) -> impl Iterator<Item = Result<EntryRow, EvidenceError>> + '_ {
+        let sql = "SELECT rowid, idx, entry FROM entries WHERE rowid > ?1 OR ?1 IS NULL \
+                   ORDER BY rowid LIMIT ?2";
+        Rows::new(&self.reader, sql, |row| {
+            let index = position(row.get(1)?);
+            let entry = row.get_ref(2)?.as_blob();
+            let entry = entry.map_err(|error| StoreError::bad_entry(index, &error))?;
+            Ok(EntryRow { index, entry: Bytes::copy_from_slice(entry) })
+        })
+    }
+
+    /// The rows of `checkpoints`.
+    pub fn checkpoints(&self) -> impl Iterator<Item = Result<CheckpointRow, EvidenceError>> + '_ {
+        let sql = "SELECT rowid, size, note FROM checkpoints WHERE rowid > ?1 OR ?1 IS NULL \
+                   ORDER BY rowid LIMIT ?2";
+        Rows::new(&self.reader, sql, |row| {
+            let size = position(row.get(1)?);
+            // Its bytes, so that a note which is no text is judged like any other altered one.
+            let note = row.get_ref(2)?.as_bytes();
+            let note = note.map_err(|error| StoreError::evidence(error.to_string()))?;
+            Ok(CheckpointRow { size, note: Bytes::copy_from_slice(note) })
+        })
+    }
+}
+
+/// A row's position as it is stored. No entry has a negative one: it is judged like any other place where none belongs,
+/// so that one added row cannot keep the verdict away.
+fn position(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or(u64::MAX)
+}
+
+/// Rows of a table, fetched by the chunk so that memory stays small.
+struct Rows<'r, T> {
+    reader: &'r Reader,
+    sql: &'static str,
+    read: fn(&Row<'_>) -> Result<T, StoreError>,
+    fetched: VecDeque<T>,
+    /// Position of the last row fetched.
+    last: Option<i64>,
+    failure: Option<EvidenceError>,
+    ended: bool,
+}
+
+impl<'r, T> Rows<'r, T> {
+    fn new(
+        reader: &'r Reader,
+        sql: &'static str,
+        read: fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Self {
+        let fetched = VecDeque::new();
+        Self { reader, sql, read, fetched, last: None, failure: None, ended: false }
+    }
+
+    fn fetch(&mut self) -> Result<(), StoreError> {
+        let mut statement = self.reader.connection().prepare_cached(self.sql)?;
+        let mut rows = statement.query(params![self.last, CHUNK_ROWS])?;
+        while let Some(row) = rows.next()? {
+            self.last = Some(row.get(0)?);
+            self.fetched.push_back((self.read)(row)?);
+        }
+        Ok(())
+    }
+}
+
+impl<T> Iterator for Rows<'_, T> {
+    type Item = Result<T, EvidenceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.fetched.is_empty() && !self.ended {
+            self.failure = self.fetch().err().map(|error| EvidenceError(error.to_string()));
+            self.ended = self.failure.is_some() || self.fetched.is_empty();
+        }
+        // What lies before a row that cannot be read is still shown, and nothing after it.
+        self.fetched.pop_front().map(Ok).or_else(|| self.failure.take().map(Err))
+    }
+}
