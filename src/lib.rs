@@ -15,6 +15,7 @@ pub mod names;
 pub mod pb;
 pub mod refusal;
 pub mod role;
+pub mod service;
 pub mod state;
 pub mod store;
 pub mod time;
