@@ -1,0 +1,122 @@
+//! `DosingService`: doses, and the formulary that they come from.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+use tonic::{Request, Response, Status, async_trait};
+
+use super::error::{Failure, unreadable};
+use super::handlers::{Handlers, name, writes};
+use super::message;
+use super::page::Page;
+use crate::command::DoseInputs;
+use crate::decide;
+use crate::formulary::{ProductId, ProtocolId};
+use crate::ledger::{ParsedEntry, RequestKind};
+use crate::names::CalculationName;
+use crate::pb::v1::{self, dosing_service_server::DosingService, outcome};
+use crate::refusal::Refusal;
+use crate::service::{Published, ServiceError};
+use crate::state::FormularyRecord;
+use crate::wire::timestamp_to_wire;
+
+#[async_trait]
+impl DosingService for Handlers {
+    writes! {
+        calculate_dose: CalculateDoseRequest => CalculateDoseResponse,
+    }
+
+    async fn preview_dose(
+        &self,
+        request: Request<v1::PreviewDoseRequest>,
+    ) -> Result<Response<v1::PreviewDoseResponse>, Status> {
+        let inputs = DoseInputs::parse(request.get_ref().inputs.as_ref());
+        let inputs = inputs.map_err(Failure::Invalid)?;
+        let published = self.published();
+        let (dose_calculation, flags) =
+            decide::preview(&published.state, &inputs, self.clock.now())
+                .map_err(Failure::Refused)?;
+        let dose_calculation = Some(dose_calculation);
+        Ok(Response::new(v1::PreviewDoseResponse { dose_calculation, flags }))
+    }
+
+    async fn get_dose_calculation(
+        &self,
+        request: Request<v1::GetDoseCalculationRequest>,
+    ) -> Result<Response<v1::GetDoseCalculationResponse>, Status> {
+        let asked: CalculationName = name("name", &request.get_ref().name)?;
+        Ok(Response::new(self.calculation(asked).await?))
+    }
+
+    async fn list_protocols(
+        &self,
+        request: Request<v1::ListProtocolsRequest>,
+    ) -> Result<Response<v1::ListProtocolsResponse>, Status> {
+        let asked = request.into_inner();
+        let page =
+            Page::<ProtocolId>::read(asked.page_size, &asked.page_token, "ListProtocols", &[])?;
+        let published = self.published();
+        let formulary = &in_force(&published)?.formulary;
+        let (protocols, next_page_token) =
+            page.cut(formulary.protocols(), |protocol| protocol.id.clone());
+        Ok(Response::new(v1::ListProtocolsResponse {
+            protocols: protocols.into_iter().map(|protocol| message::protocol(protocol)).collect(),
+            next_page_token,
+            formulary_version: formulary.version().to_vec(),
+        }))
+    }
+
+    async fn list_products(
+        &self,
+        request: Request<v1::ListProductsRequest>,
+    ) -> Result<Response<v1::ListProductsResponse>, Status> {
+        let asked = request.into_inner();
+        let page =
+            Page::<ProductId>::read(asked.page_size, &asked.page_token, "ListProducts", &[])?;
+        let published = self.published();
+        let formulary = &in_force(&published)?.formulary;
+        let (products, next_page_token) =
+            page.cut(formulary.products(), |product| product.id.clone());
+        Ok(Response::new(v1::ListProductsResponse {
+            products: products.into_iter().map(|product| message::product(product)).collect(),
+            next_page_token,
+            formulary_version: formulary.version().to_vec(),
+        }))
+    }
+}
+
+fn in_force(published: &Published) -> Result<&Arc<FormularyRecord>, Failure> {
+    published.state.formulary().ok_or(Failure::Refused(Refusal::NoFormulary))
+}
+
+impl Handlers {
+    /// A calculation as its entry has it.
+    async fn calculation(
+        &self,
+        asked: CalculationName,
+    ) -> Result<v1::GetDoseCalculationResponse, Failure> {
+        let unknown = || Failure::NotFound(asked.to_string());
+        let bytes = self.service.entry(asked.0).await.map_err(|error| match error {
+            ServiceError::NotFound(_) => unknown(),
+            other => other.into(),
+        })?;
+        let entry = ParsedEntry::parse(bytes).map_err(|_| unreadable(asked.0))?;
+        if entry.request.kind() != RequestKind::CalculateDose {
+            return Err(unknown());
+        }
+        let Some(outcome::Result::DoseCalculation(calculation)) = entry.outcome.result else {
+            return Err(unknown());
+        };
+        let request = v1::CalculateDoseRequest::decode(entry.request.bytes().clone())
+            .map_err(|_| unreadable(asked.0))?;
+        let published = self.published();
+        let signer = published.state.key(entry.request.key());
+        let signer = signer.ok_or_else(|| unreadable(asked.0))?;
+        Ok(v1::GetDoseCalculationResponse {
+            dose_calculation: Some(calculation),
+            inputs: request.inputs,
+            calculated_by: signer.person.to_string(),
+            recorded_time: Some(timestamp_to_wire(entry.sealed.recorded_time())),
+        })
+    }
+}

@@ -1,0 +1,284 @@
+//! A ledger to tamper with, and two verifiers to ask about what came of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::DecodePrivateKey;
+use prost::Message;
+use rusqlite::{Connection, OpenFlags, params};
+use serde_json::Value;
+use vialedger::pb::v1::Entry;
+use vialedger::tlog::{Checkpoint, NoteSigner, Tree, leaf_hash};
+
+/// Verifications at a time.
+const THREADS: usize = 2;
+
+/// The Python of the tests, as `tests/run` makes it.
+fn python() -> PathBuf {
+    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
+    let python = std::env::var_os("VIALEDGER_TEST_PYTHON").map_or(made, PathBuf::from);
+    assert!(
+        python.exists(),
+        "{} is not there: run tests/run once, which makes a Python with the packages of tests/interop/requirements.txt",
+        python.display()
+    );
+    python
+}
+
+/// A ledger with a day in it, as one file without triggers, and what an auditor has.
+pub(crate) struct Clinic {
+    _temp: tempfile::TempDir,
+    dir: PathBuf,
+    /// The ledger's entries, in order.
+    pub(crate) entries: Vec<Vec<u8>>,
+}
+
+impl Clinic {
+    pub(crate) fn open() -> Self {
+        let temp = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let dir = temp.path().join("clinic");
+        let demo = Command::new(env!("CARGO_BIN_EXE_vialedger"))
+            .arg("demo")
+            .arg("--dir")
+            .arg(&dir)
+            .output()
+            .unwrap();
+        assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stdout));
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let ledger = Connection::open_with_flags(dir.join("ledger.db"), flags).unwrap();
+        ledger.execute("VACUUM INTO ?1", [dir.join("base.db").to_str().unwrap()]).unwrap();
+        let base = Connection::open(dir.join("base.db")).unwrap();
+        let names = "SELECT group_concat('DROP TRIGGER ' || name, ';') FROM sqlite_schema WHERE type = 'trigger'";
+        let triggers: String = base.query_row(names, [], |row| row.get(0)).unwrap();
+        base.execute_batch(&triggers).unwrap();
+        let entries = read_entries(&base);
+        assert!(entries.len() > 15, "a day has more than {} entries", entries.len());
+        Self { _temp: temp, dir, entries }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The untouched ledger's verifier key.
+    pub(crate) fn vkey(&self) -> String {
+        self.path("ledger.vkey").to_str().unwrap().to_owned()
+    }
+
+    /// A receipt that somebody kept, of the entry before the last but one.
+    pub(crate) fn receipt(&self) -> String {
+        self.path("receipts/entry-18.receipt").to_str().unwrap().to_owned()
+    }
+
+    /// A copy of the ledger, tampered with.
+    pub(crate) fn sample(&self, name: &str, tamper: impl FnOnce(&Connection)) -> Sample {
+        let file = self.path(&format!("{name}.db").replace(' ', "-"));
+        fs::copy(self.path("base.db"), &file).unwrap();
+        let database = Connection::open(&file).unwrap();
+        database.execute_batch("PRAGMA synchronous = OFF; BEGIN").unwrap();
+        tamper(&database);
+        database.execute_batch("COMMIT").unwrap();
+        self.asked(name, &file, &[])
+    }
+
+    /// A file as it stands, with the ledger's own verifier key.
+    pub(crate) fn asked(&self, name: &str, file: &Path, options: &[&str]) -> Sample {
+        let mut arguments =
+            vec![file.to_str().unwrap().to_owned(), "--vkey".to_owned(), self.vkey()];
+        arguments.extend(options.iter().map(|&option| option.to_owned()));
+        Sample { name: name.to_owned(), arguments, expected: None, trusted: None }
+    }
+
+    /// The entries with one of them changed, and all after it chained to it anew.
+    pub(crate) fn rechained(&self, index: usize, change: impl FnOnce(&mut Entry)) -> Vec<Vec<u8>> {
+        let mut entries = self.entries.clone();
+        let mut entry = Entry::decode(entries[index].as_slice()).unwrap();
+        change(&mut entry);
+        entries[index] = entry.encode_to_vec();
+        for next in index + 1..entries.len() {
+            let mut entry = Entry::decode(entries[next].as_slice()).unwrap();
+            entry.previous_leaf_hash = leaf_hash(&entries[next - 1]).as_bytes().to_vec();
+            entries[next] = entry.encode_to_vec();
+        }
+        entries
+    }
+
+    /// A history that somebody wrote anew who holds the ledger's key: chained, and every checkpoint signed.
+    pub(crate) fn resealed(
+        &self,
+        name: &str,
+        index: usize,
+        change: impl FnOnce(&mut Entry),
+    ) -> Sample {
+        let entries = self.rechained(index, change);
+        let pem = fs::read_to_string(self.path("ledger.key")).unwrap();
+        let vkey = fs::read_to_string(self.vkey()).unwrap();
+        let origin = vkey.split_once('+').unwrap().0;
+        let signer =
+            NoteSigner::new(origin.parse().unwrap(), SigningKey::from_pkcs8_pem(&pem).unwrap());
+        self.sample(name, |database| {
+            let mut tree = Tree::new();
+            for (position, entry) in entries.iter().enumerate() {
+                let _ = tree.append(leaf_hash(entry));
+                let checkpoint = Checkpoint::new(origin, tree.size(), tree.root()).unwrap();
+                let note = checkpoint.sign(&signer).unwrap().to_string();
+                let index = sql(position);
+                database
+                    .execute("UPDATE entries SET entry = ?2 WHERE idx = ?1", params![index, entry])
+                    .unwrap();
+                database
+                    .execute(
+                        "UPDATE checkpoints SET note = ?2 WHERE size = ?1",
+                        params![index + 1, note],
+                    )
+                    .unwrap();
+            }
+        })
+    }
+}
+
+/// An index or a size as SQLite has it.
+pub(crate) fn sql(number: usize) -> i64 {
+    i64::try_from(number).unwrap()
+}
+
+fn read_entries(database: &Connection) -> Vec<Vec<u8>> {
+    let mut rows = database.prepare("SELECT entry FROM entries ORDER BY idx").unwrap();
+    rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+/// A question to both verifiers.
+pub(crate) struct Sample {
+    pub(crate) name: String,
+    pub(crate) arguments: Vec<String>,
+    /// What both must say, where that is more than "the same".
+    pub(crate) expected: Option<(i32, Option<&'static str>, Option<usize>)>,
+    /// How many entries both must trust, where that is more than "as many".
+    pub(crate) trusted: Option<u64>,
+}
+
+impl Sample {
+    pub(crate) fn bad(mut self, fault: &'static str, index: usize) -> Self {
+        self.expected = Some((1, Some(fault), Some(index)));
+        self
+    }
+
+    pub(crate) fn good(mut self) -> Self {
+        self.expected = Some((0, None, None));
+        self
+    }
+
+    pub(crate) fn no_verdict(mut self) -> Self {
+        self.expected = Some((2, None, None));
+        self
+    }
+
+    pub(crate) fn trusting(mut self, entries: u64) -> Self {
+        self.trusted = Some(entries);
+        self
+    }
+
+    pub(crate) fn against(mut self, checkpoint: &str) -> Self {
+        self.arguments.extend(["--checkpoint".to_owned(), checkpoint.to_owned()]);
+        self
+    }
+
+    /// Asks both. `Err` says what they disagree on.
+    fn ask(&self, python: &Path) -> Result<(), String> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/verify_ledger.py");
+        let mut ours = Command::new(env!("CARGO_BIN_EXE_vialedger"));
+        ours.arg("verify").args(&self.arguments).arg("--json");
+        let mut theirs = Command::new(python);
+        theirs.arg(script).args(&self.arguments).arg("--json");
+        let [ours, theirs] = [ours, theirs].map(|mut command| {
+            command
+                .env_remove("VIALEDGER_VKEY")
+                .env("PYTHONDONTWRITEBYTECODE", "1")
+                .output()
+                .unwrap()
+        });
+        let (ours, theirs) = (Verdict::read(&ours)?, Verdict::read(&theirs)?);
+        let answer = |verdict: &Verdict| (verdict.status, verdict.fault.clone(), verdict.index);
+        let expected = self.expected.map(|(status, fault, index)| {
+            (status, fault.map(str::to_owned), index.map(|index| u64::try_from(index).unwrap()))
+        });
+        let as_expected = expected.is_none_or(|expected| expected == answer(&ours));
+        let trust = self.trusted.unwrap_or(ours.trusted);
+        if answer(&ours) == answer(&theirs)
+            && as_expected
+            && [trust; 2] == [ours.trusted, theirs.trusted]
+        {
+            return Ok(());
+        }
+        Err(format!(
+            "{}\n  vialedger verify:  {}\n  verify_ledger.py:  {}",
+            self.name, ours.told, theirs.told
+        ))
+    }
+}
+
+/// What a verifier said.
+struct Verdict {
+    status: i32,
+    fault: Option<String>,
+    index: Option<u64>,
+    pub(crate) trusted: u64,
+    told: String,
+}
+
+impl Verdict {
+    fn read(output: &Output) -> Result<Self, String> {
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        let failed = String::from_utf8_lossy(&output.stderr).into_owned();
+        let report: Value =
+            serde_json::from_str(&told).map_err(|error| format!("{error}: {told}{failed}"))?;
+        let status = output.status.code().unwrap();
+        let verdict = report["verdict"].as_str().unwrap_or_default();
+        let agrees =
+            ["good", "bad", "none"].get(usize::try_from(status).unwrap()) == Some(&verdict);
+        if !failed.is_empty() || !agrees {
+            return Err(format!("status {status}: {told}{failed}"));
+        }
+        let fault = report["fault"].as_str().map(str::to_owned);
+        let said = ["fault", "first_bad_index", "trusted_entries", "expected", "found", "why"]
+            .map(|field| &report[field]);
+        let told = format!("status {status}, {}", said.map(ToString::to_string).join(", "));
+        let index = report["first_bad_index"].as_u64();
+        // Where there is no verdict there is no trust, however far a program came before it saw that.
+        let trusted = if status == 2 { 0 } else { report["trusted_entries"].as_u64().unwrap() };
+        Ok(Self { status, fault, index, trusted, told })
+    }
+}
+
+/// Asks both verifiers about all samples.
+pub(crate) fn agree(samples: &[Sample]) {
+    let python = python();
+    let (next, disagreements) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some(sample) = samples.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(disagreement) = sample.ask(&python) {
+                        disagreements.lock().unwrap().push(disagreement);
+                    }
+                }
+            });
+        }
+    });
+    let disagreements = disagreements.into_inner().unwrap();
+    assert!(
+        disagreements.is_empty(),
+        "{} of {}:\n{}",
+        disagreements.len(),
+        samples.len(),
+        disagreements.join("\n")
+    );
+}
