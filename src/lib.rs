@@ -1,7 +1,10 @@
 //! vialedger keeps the controlled-substance ledger of one registered location, so that an audit can pass by proof
 //! instead of by trust.
 
+pub mod app;
 pub mod audit;
+pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod command;
 pub mod decide;

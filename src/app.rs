@@ -1,0 +1,186 @@
+//! The program as a whole: which command runs where, and what its end means.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::SetGlobalDefaultError;
+
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::{Output, print};
+use crate::cli::serve::{LogForm, LogLevel, ServeArgs};
+use crate::cli::{self, Cli, Command, Desk};
+use crate::clock::Clock;
+use crate::key::Key;
+use crate::server::{Server, ServerError, ServerOptions, TlsFiles, stop_asked};
+use crate::service::{Service, ServiceOptions};
+use crate::store::{LedgerFolder, StoreError};
+use crate::telemetry::{self, LogFormat};
+
+/// Why the program ended without doing what was asked.
+#[derive(Debug, thiserror::Error)]
+enum AppError {
+    /// A command.
+    #[error(transparent)]
+    Cli(#[from] CliError),
+    /// The server did not start.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The log did not start.
+    #[error("the log could not be started: {0}")]
+    Log(#[from] SetGlobalDefaultError),
+    /// Signals cannot be waited for.
+    #[error("the system's signals cannot be waited for: {0}")]
+    Signals(io::Error),
+}
+
+impl AppError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Cli(error) => error.exit(),
+            Self::Server(ServerError::Listen { .. }) => Exit::Unavailable,
+            Self::Server(ServerError::Plaintext(_) | ServerError::Tls(_)) => Exit::Config,
+            Self::Log(_) | Self::Signals(_) => Exit::Software,
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Cli(error) => error.text(),
+            other => format!("vialedger: {other}"),
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Self::Cli(error) => error.json(),
+            other => {
+                let status = self.exit().status();
+                json!({ "error": { "message": other.to_string(), "status": status } })
+            }
+        }
+    }
+}
+
+/// Reads the command line, does what it says, reports an error, and answers with the exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error).into(),
+    };
+    let out = Output::new(cli.global.json);
+    let desk = Desk { global: cli.global, clock: Clock::system(), out };
+    let done = match cli.command {
+        Command::Serve(args) => serve(&args, &desk),
+        Command::Task(task) => client_runtime()
+            .and_then(|runtime| runtime.block_on(cli::run(task, &desk)))
+            .map_err(AppError::from),
+    };
+    done.unwrap_or_else(|error| report(&error, out)).into()
+}
+
+/// Help and version are answers; anything else that the parser says is a wrong command line.
+fn usage(error: &clap::Error) -> Exit {
+    let exit = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Good,
+        _ => Exit::Usage,
+    };
+    match error.print() {
+        Ok(()) => exit,
+        Err(_) => Exit::Io,
+    }
+}
+
+/// Says why: to people on standard error, to programs on standard output.
+fn report(error: &AppError, out: Output) -> Exit {
+    let told = if out.is_json() {
+        print(&format!("{:#}", error.json()))
+    } else {
+        anstream::eprintln!("{}", error.text());
+        Ok(())
+    };
+    told.map_or(Exit::Io, |()| error.exit())
+}
+
+/// A client does one thing at a time.
+fn client_runtime() -> Result<Runtime, CliError> {
+    Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)
+}
+
+/// Opens the ledger and serves it until the operator or the system asks for a stop.
+fn serve(args: &ServeArgs, desk: &Desk) -> Result<Exit, AppError> {
+    telemetry::start(log_format(args.log), log_level(args.log_level))?;
+    let folder = LedgerFolder::new(&args.folder);
+    let path = folder.database();
+    if !path.is_file() {
+        return Err(CliError::from(StoreError::Missing { path }).into());
+    }
+    let key = Key::load(&folder.signing_key(), None).map_err(CliError::from)?;
+    let options = ServiceOptions { clock: desk.clock.clone(), ..ServiceOptions::default() };
+    let (service, writer) =
+        Service::open(&args.folder, key.signing_key(), options).map_err(CliError::from)?;
+    let runtime = Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let served = runtime.block_on(async {
+        let server = Server::bind(server_options(args, desk)).await?;
+        // Taken before anyone is told that the server is there, so that no stop is missed.
+        let stop = stop_asked().map_err(AppError::Signals)?;
+        announce(&server, &service, args, desk)?;
+        server.run(service, stop).await;
+        Ok(Exit::Good)
+    });
+    writer.join().map_err(CliError::from)?;
+    served
+}
+
+fn server_options(args: &ServeArgs, desk: &Desk) -> ServerOptions {
+    let files = args.tls_cert.clone().zip(args.tls_key.clone());
+    let tls = files.map(|(certificate, key)| TlsFiles {
+        certificate,
+        key,
+        client_authorities: args.client_ca.clone(),
+    });
+    ServerOptions {
+        tls,
+        insecure_plaintext: desk.global.insecure_plaintext,
+        clock: desk.clock.clone(),
+        ..ServerOptions::new(args.listen)
+    }
+}
+
+/// Says on standard output where the server is, for whoever waits for it to be there.
+fn announce(
+    server: &Server,
+    service: &Service,
+    args: &ServeArgs,
+    desk: &Desk,
+) -> Result<(), CliError> {
+    let published = service.published();
+    let (origin, size) = (published.state.origin(), published.state.size());
+    let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
+    let address = format!("{scheme}://{}", server.local_addr());
+    desk.out.value(&json!({ "server": address, "origin": origin, "size": size }), || {
+        format!("{origin} ({size} entries) is served at {address}. Ctrl-C stops it.")
+    })
+}
+
+fn log_format(form: LogForm) -> LogFormat {
+    match form {
+        LogForm::Text => LogFormat::Text,
+        LogForm::Json => LogFormat::Json,
+    }
+}
+
+fn log_level(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    }
+}

@@ -1,0 +1,137 @@
+//! Options that many commands share.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::parse;
+use crate::client::Stamp;
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// Answer in JSON, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where the server is
+    #[arg(
+        long,
+        global = true,
+        env = "VIALEDGER_SERVER",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7420",
+        help_heading = "Connection"
+    )]
+    pub server: String,
+    /// Your private key (PEM)
+    #[arg(
+        long,
+        global = true,
+        env = "VIALEDGER_KEY",
+        value_name = "FILE",
+        help_heading = "Connection"
+    )]
+    pub key: Option<PathBuf>,
+    /// Who you are, such as people/ada; the name of the key file when absent
+    #[arg(
+        long = "as",
+        global = true,
+        env = "VIALEDGER_AS",
+        value_name = "PERSON",
+        value_parser = parse::person,
+        help_heading = "Connection"
+    )]
+    pub acting_as: Option<String>,
+    /// The ledger's verifier key: a file, or the line itself; `ledger.vkey` beside your keys'
+    /// folder when absent
+    #[arg(
+        long,
+        global = true,
+        env = "VIALEDGER_VKEY",
+        value_name = "FILE|LINE",
+        help_heading = "Connection"
+    )]
+    pub vkey: Option<String>,
+    /// Certificates that may vouch for an https server (PEM)
+    #[arg(
+        long,
+        global = true,
+        env = "VIALEDGER_CA",
+        value_name = "FILE",
+        help_heading = "Connection"
+    )]
+    pub ca: Option<PathBuf>,
+    /// Your certificate, where the server asks for one (PEM)
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        requires = "client_key",
+        help_heading = "Connection"
+    )]
+    pub client_cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM)
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        requires = "client_cert",
+        help_heading = "Connection"
+    )]
+    pub client_key: Option<PathBuf>,
+    /// File whose first line is the passphrase of your key; "-" reads standard input
+    #[arg(
+        long,
+        global = true,
+        env = "VIALEDGER_PASSPHRASE_FILE",
+        value_name = "FILE",
+        help_heading = "Connection"
+    )]
+    pub passphrase_file: Option<PathBuf>,
+    /// Let requests and answers go over a network in plain text
+    #[arg(long, global = true, help_heading = "Connection")]
+    pub insecure_plaintext: bool,
+    /// Folder in which to keep every receipt as a file that proves itself
+    #[arg(
+        long,
+        global = true,
+        env = "VIALEDGER_RECEIPTS",
+        value_name = "DIR",
+        help_heading = "Connection"
+    )]
+    pub receipts: Option<PathBuf>,
+}
+
+/// Options of every command that records something.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Recording {
+    /// Run every rule and record nothing
+    #[arg(long, help_heading = "Recording")]
+    pub dry_run: bool,
+    /// Record only if the ledger still has this many entries
+    #[arg(long, value_name = "SIZE", help_heading = "Recording")]
+    pub expected_size: Option<u64>,
+    /// Request id (UUID version 7) of an earlier try that had no answer
+    #[arg(long, value_name = "UUID", help_heading = "Recording")]
+    pub request_id: Option<String>,
+}
+
+impl Recording {
+    /// The options as the client takes them.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        Stamp {
+            request_id: self.request_id.clone(),
+            validate_only: self.dry_run,
+            expected_size: self.expected_size,
+        }
+    }
+}
+
+/// Options of every list.
+#[derive(Args, Clone, Debug)]
+pub struct Listing {
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub limit: usize,
+}

@@ -1,0 +1,140 @@
+//! What is written to standard output: JSON for programs, tables and sentences for people.
+
+use std::fmt::{Display, Write as _};
+use std::io::{self, Write as _};
+
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
+use jiff::tz::TimeZone;
+use prost::Message;
+use serde::Serialize;
+
+use super::error::CliError;
+use super::json::Schema;
+use crate::pb::v1;
+use crate::wire::{date_from_wire, quantity_from_wire, timestamp_from_wire};
+
+/// Where a command's answer goes, in one of the two forms.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// JSON for programs, or text for people.
+    #[must_use]
+    pub fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether a program reads the answer.
+    #[must_use]
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Writes an answer: the value for programs, the text for people.
+    pub fn value(
+        self,
+        value: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), CliError> {
+        if self.json { print(&pretty(value)?) } else { print(&text()) }
+    }
+
+    /// Writes a message of the API, by its full name for programs, or the text for people.
+    pub fn message(
+        self,
+        name: &str,
+        message: &impl Message,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), CliError> {
+        if self.json {
+            print(&pretty(&Schema::new().to_json(name, &message.encode_to_vec())?)?)
+        } else {
+            print(&text())
+        }
+    }
+}
+
+/// Writes one text and the end of its line. A reader that went away is no error: `vialedger entries
+/// | head` is fine.
+pub fn print(text: &str) -> Result<(), CliError> {
+    let mut out = anstream::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Indented, its fields in the order in which the value has them.
+fn pretty(value: &impl Serialize) -> Result<String, CliError> {
+    serde_json::to_string_pretty(value).map_err(|error| CliError::Output(error.into()))
+}
+
+/// A table with a line under its heading, as wide as the terminal allows.
+#[must_use]
+pub fn table<const N: usize>(heading: [&str; N], rows: Vec<[String; N]>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(heading);
+    for row in rows {
+        table.add_row(row);
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// Facts below a sentence, one line each, their labels as wide as the widest; those that are blank
+/// are left out. A line without a label goes on with the one before.
+#[must_use]
+pub fn fields(fields: &[(&str, &dyn Display)]) -> String {
+    let width = fields.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
+    let mut text = String::new();
+    for (label, value) in fields {
+        let value = value.to_string();
+        if !value.is_empty() {
+            let _ = write!(text, "\n  {label:<width$}  {value}");
+        }
+    }
+    text
+}
+
+/// A quantity as it is printed for people: `36.25 mg`, `1,000 mL`; nothing where there is none.
+#[must_use]
+pub fn quantity(wire: Option<&v1::Quantity>) -> String {
+    wire.map_or_else(String::new, |wire| {
+        quantity_from_wire(wire)
+            .map_or_else(|_| format!("{} {}", wire.value, wire.unit), |found| found.to_string())
+    })
+}
+
+/// A day as it is printed for people: `2028-03-31`; nothing where there is none.
+#[must_use]
+pub fn date(wire: Option<&v1::Date>) -> String {
+    wire.and_then(|wire| date_from_wire(wire).ok()).map_or_else(String::new, |day| day.to_string())
+}
+
+/// A moment in this device's time zone, with that zone's offset: `2026-11-20 22:15:07 -05:00`;
+/// nothing where there is none.
+#[must_use]
+pub fn moment(wire: Option<&prost_types::Timestamp>) -> String {
+    wire.and_then(|wire| timestamp_from_wire(wire).ok())
+        .and_then(|moment| jiff::Timestamp::from_microsecond(moment.micros()).ok())
+        .map(|moment| moment.to_zoned(TimeZone::system()))
+        .map_or_else(String::new, |local| local.strftime("%Y-%m-%d %H:%M:%S %:z").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_absent_is_blank_and_what_is_there_has_its_unit() {
+        assert_eq!(quantity(None), "");
+        let dose = v1::Quantity { value: "1000".into(), unit: "ug".into() };
+        assert_eq!(quantity(Some(&dose)), "1,000 mcg");
+        assert_eq!(date(Some(&v1::Date { year: 2028, month: 3, day: 31 })), "2028-03-31");
+        assert_eq!(moment(None), "");
+    }
+}

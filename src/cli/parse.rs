@@ -1,0 +1,301 @@
+//! Reading what a person types: quantities with their unit, moments, days, names, scans, answers.
+//!
+//! Each function is a value parser of clap: what it refuses ends the program with the usage status
+//! and the reason, before anything is signed.
+
+use std::str::FromStr;
+
+use clap::ValueEnum;
+
+use crate::ident::Lot;
+use crate::names::{
+    CalculationName, DispensingName, EntryName, PatientName, PersonName, PlaceName, ProductName,
+    ProtocolName, VialName, WasteName,
+};
+use crate::pb::v1;
+use crate::time::{Date, Timestamp};
+use crate::units::Quantity;
+use crate::wire::{date_to_wire, quantity_to_wire, timestamp_to_wire};
+
+/// FNC1 as scanners send it: the ASCII group separator.
+const SEPARATOR: &str = "\u{1d}";
+/// How people, scanners' set-up sheets and terminals write that character.
+const SEPARATOR_SPELLINGS: [&str; 5] = ["<GS>", "{GS}", "\\x1d", "\\x1D", "^]"];
+/// Longest note beside an override, in characters.
+const MAX_NOTE_CHARS: usize = 500;
+
+/// A moment that is named before the clock is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// So many microseconds before now; 0 for now itself.
+    Before(i64),
+    /// A moment on the calendar.
+    At(Timestamp),
+}
+
+impl Moment {
+    /// This very moment.
+    pub(super) const NOW: Self = Self::Before(0);
+
+    /// The moment, as the wire carries it.
+    #[must_use]
+    pub(super) fn resolve(self, now: Timestamp) -> prost_types::Timestamp {
+        let moment = match self {
+            Self::Before(micros) => now.checked_add_micros(-micros).unwrap_or(Timestamp::MIN),
+            Self::At(moment) => moment,
+        };
+        timestamp_to_wire(moment)
+    }
+}
+
+/// `now`, `25 min ago`, `2 h ago`, or RFC 3339 such as `2026-11-21T03:15:00Z` or
+/// `2026-11-20T22:15:00-05:00`.
+pub(super) fn moment(text: &str) -> Result<Moment, String> {
+    let expected = "expected now, \"25 min ago\", \"2 h ago\", or a time with its zone such as \
+                    2026-11-21T03:15:00Z or 2026-11-20T22:15:00-05:00";
+    if text == "now" {
+        return Ok(Moment::NOW);
+    }
+    if let Some(span) = text.strip_suffix("ago") {
+        let (number, unit) = span.trim().split_once(' ').ok_or(expected)?;
+        let number = number.parse::<u32>().map_err(|_| expected)?;
+        let minutes = match unit {
+            "min" => i64::from(number),
+            "h" => i64::from(number) * 60,
+            _ => return Err(expected.to_owned()),
+        };
+        return Ok(Moment::Before(minutes * 60 * 1_000_000));
+    }
+    let moment = jiff::Timestamp::from_str(text).map_err(|_| expected)?;
+    Timestamp::from_micros(moment.as_microsecond()).map(Moment::At).map_err(|e| e.to_string())
+}
+
+/// A day: `2028-03-31`.
+pub(super) fn date(text: &str) -> Result<v1::Date, String> {
+    text.parse::<Date>().map(date_to_wire).map_err(|e| e.to_string())
+}
+
+/// A number with its unit: `72.5 kg`, `0.5 mg/kg`, `3 mL`. Nothing without a unit is read.
+pub(super) fn quantity(text: &str) -> Result<v1::Quantity, String> {
+    Quantity::parse_text(text).map(quantity_to_wire).map_err(|e| e.to_string())
+}
+
+/// The text of a scan, with the group separator in any of its usual spellings.
+pub(super) fn scan(text: &str) -> Result<String, String> {
+    let text = separators(text);
+    if text.is_empty() { Err("the scan is empty: scan again".to_owned()) } else { Ok(text) }
+}
+
+/// What a scanner read, without the blanks around it, and every spelling of the group separator
+/// made the separator itself.
+pub(super) fn separators(text: &str) -> String {
+    let text = text.trim_matches(|c: char| c.is_whitespace() && c != '\u{1d}');
+    SEPARATOR_SPELLINGS
+        .iter()
+        .fold(text.to_owned(), |text, spelling| text.replace(spelling, SEPARATOR))
+}
+
+/// A lot as on the label.
+pub(super) fn lot(text: &str) -> Result<String, String> {
+    text.parse::<Lot>().map(|lot| lot.to_string()).map_err(|e| e.to_string())
+}
+
+/// A resource name, with or without its collection in front: `people/ada` or `ada`.
+fn named<N: FromStr<Err: ToString> + ToString>(
+    collection: &str,
+    text: &str,
+) -> Result<String, String> {
+    let full = if text.contains('/') { text.to_owned() } else { format!("{collection}/{text}") };
+    full.parse::<N>().map(|name| name.to_string()).map_err(|e| e.to_string())
+}
+
+/// A vial: `vials/12-1` or `12-1`.
+pub(super) fn vial(text: &str) -> Result<String, String> {
+    named::<VialName>("vials", text)
+}
+
+/// A person: `people/ada` or `ada`.
+pub(super) fn person(text: &str) -> Result<String, String> {
+    named::<PersonName>(PersonName::COLLECTION, text)
+}
+
+/// A patient under a pseudonym: `patients/p7` or `p7`.
+pub(super) fn patient(text: &str) -> Result<String, String> {
+    named::<PatientName>(PatientName::COLLECTION, text)
+}
+
+/// A place: `places/main` or `main`.
+pub(super) fn place(text: &str) -> Result<String, String> {
+    named::<PlaceName>(PlaceName::COLLECTION, text)
+}
+
+/// A product: `products/…` or its id alone.
+pub(super) fn product(text: &str) -> Result<String, String> {
+    named::<ProductName>(ProductName::COLLECTION, text)
+}
+
+/// A protocol: `protocols/…` or its id alone.
+pub(super) fn protocol(text: &str) -> Result<String, String> {
+    named::<ProtocolName>(ProtocolName::COLLECTION, text)
+}
+
+/// A dose calculation: `doseCalculations/14` or `14`.
+pub(super) fn calculation(text: &str) -> Result<String, String> {
+    named::<CalculationName>("doseCalculations", text)
+}
+
+/// A dispensing: `dispensings/15` or `15`.
+pub(super) fn dispensing(text: &str) -> Result<String, String> {
+    named::<DispensingName>("dispensings", text)
+}
+
+/// A waste: `wastes/17` or `17`.
+pub(super) fn waste(text: &str) -> Result<String, String> {
+    named::<WasteName>("wastes", text)
+}
+
+/// An entry: `entries/3` or `3`.
+pub(super) fn entry(text: &str) -> Result<String, String> {
+    named::<EntryName>("entries", text)
+}
+
+/// An answer to an eligibility question: `psychosis=no`.
+pub(super) fn answer(text: &str) -> Result<v1::EligibilityAnswer, String> {
+    let expected = "expected QUESTION=yes, QUESTION=no or QUESTION=unknown";
+    let (question, answer) = text.split_once('=').ok_or(expected)?;
+    let answer = match answer.trim() {
+        "yes" => v1::Answer::Yes,
+        "no" => v1::Answer::No,
+        "unknown" => v1::Answer::Unknown,
+        _ => return Err(expected.to_owned()),
+    };
+    let question = question.trim();
+    if question.is_empty() {
+        return Err(expected.to_owned());
+    }
+    Ok(v1::EligibilityAnswer { question: question.to_owned(), answer: answer.into() })
+}
+
+/// A file of answers, one a line as for [`answer`]; empty lines and lines that begin with `#` are
+/// skipped.
+pub(super) fn answers(text: &str) -> Result<Vec<v1::EligibilityAnswer>, String> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+        .map(|(index, line)| answer(line).map_err(|e| format!("line {}: {e}", index + 1)))
+        .collect()
+}
+
+/// Why a soft limit is passed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Override {
+    ResponseToEarlierDose,
+    Tolerability,
+    SpecialistAdvice,
+    BenefitOutweighsRisk,
+    ValueConfirmed,
+}
+
+/// A soft limit passed on purpose: `DOSE_ABOVE_USUAL=specialist-advice` or
+/// `DOSE_ABOVE_USUAL=specialist-advice:in their words`.
+pub(super) fn limit_override(text: &str) -> Result<v1::LimitOverride, String> {
+    let reasons: Vec<String> = Override::value_variants()
+        .iter()
+        .filter_map(ValueEnum::to_possible_value)
+        .map(|value| value.get_name().to_owned())
+        .collect();
+    let expected =
+        || format!("expected LIMIT=REASON or LIMIT=REASON:NOTE, with {}", reasons.join(", "));
+    let (limit, rest) = text.split_once('=').ok_or_else(expected)?;
+    let (reason, note) = rest.split_once(':').unwrap_or((rest, ""));
+    let reason = match Override::from_str(reason.trim(), false).map_err(|_| expected())? {
+        Override::ResponseToEarlierDose => v1::OverrideReason::ResponseToEarlierDose,
+        Override::Tolerability => v1::OverrideReason::Tolerability,
+        Override::SpecialistAdvice => v1::OverrideReason::SpecialistAdvice,
+        Override::BenefitOutweighsRisk => v1::OverrideReason::BenefitOutweighsRisk,
+        Override::ValueConfirmed => v1::OverrideReason::ValueConfirmed,
+    };
+    if limit.trim().is_empty() {
+        return Err(expected());
+    }
+    if note.chars().count() > MAX_NOTE_CHARS {
+        return Err(format!("the note has more than {MAX_NOTE_CHARS} characters"));
+    }
+    Ok(v1::LimitOverride {
+        limit: limit.trim().to_owned(),
+        reason: reason.into(),
+        note: note.trim().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_with_their_zone_or_against_the_clock() {
+        let now: Timestamp = "2026-11-21T03:15:00Z".parse().unwrap();
+        let read = |text: &str| moment(text).map(|m| m.resolve(now).seconds);
+        let (at, _) = now.to_seconds_and_nanos();
+        assert_eq!(read("now"), Ok(at));
+        assert_eq!(read("25 min ago"), Ok(at - 1_500));
+        assert_eq!(read("2 h ago"), Ok(at - 7_200));
+        assert_eq!(read("2026-11-20T22:15:00-05:00"), Ok(at));
+        for text in ["2026-11-21T03:15:00", "yesterday", "5 ago", "-5 min ago", "5 days ago", ""] {
+            assert!(moment(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_without_a_unit_or_in_pounds_is_refused() {
+        assert_eq!(quantity("72.5 kg").unwrap().unit, "kg");
+        assert_eq!(quantity("5 mcg/kg/min").unwrap().unit, "ug/kg/min");
+        for text in ["72.5", "160 lb", ".5 mg", "1e3 mg", "kg"] {
+            assert!(quantity(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_separator_is_read_in_every_spelling() {
+        let expected = "0100304092053105\u{1d}10A1";
+        for text in [
+            "0100304092053105<GS>10A1",
+            "0100304092053105{GS}10A1",
+            "0100304092053105\\x1d10A1\n",
+            expected,
+        ] {
+            assert_eq!(scan(text).unwrap(), expected);
+        }
+        assert!(scan(" \n").is_err());
+    }
+
+    #[test]
+    fn names_may_leave_their_collection_out() {
+        assert_eq!(vial("12-1").unwrap(), "vials/12-1");
+        assert_eq!(person("people/ada").unwrap(), "people/ada");
+        assert_eq!(waste("17").unwrap(), "wastes/17");
+        assert!(vial("wastes/17").is_err());
+        assert!(person("Ada Alvarez").is_err());
+    }
+
+    #[test]
+    fn every_question_is_answered_by_name() {
+        let read = answers("# asked at 03:10\npsychosis=no\n\npregnancy = unknown\n").unwrap();
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[1].question, "pregnancy");
+        assert_eq!(read[1].answer(), v1::Answer::Unknown);
+        assert!(answers("psychosis=no\nall no").unwrap_err().starts_with("line 2"));
+        assert!(answer("=no").is_err());
+    }
+
+    #[test]
+    fn an_override_needs_a_coded_reason() {
+        let read = limit_override("DOSE_ABOVE_USUAL=specialist-advice: Dr Lee, by phone").unwrap();
+        assert_eq!(read.reason(), v1::OverrideReason::SpecialistAdvice);
+        assert_eq!(read.note, "Dr Lee, by phone");
+        for text in ["DOSE_ABOVE_USUAL", "DOSE_ABOVE_USUAL=because", "=tolerability"] {
+            assert!(limit_override(text).is_err(), "{text}");
+        }
+        assert!(limit_override("DOSE_ABOVE_USUAL=because").unwrap_err().contains("tolerability"));
+    }
+}

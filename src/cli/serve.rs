@@ -1,0 +1,56 @@
+//! `vialedger serve`: its arguments. A layer above runs it, since no client needs the server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Serve a ledger until SIGTERM or Ctrl-C.
+///
+/// Listens in plain text on a loopback address only; anywhere else it needs a certificate, or
+/// --insecure-plaintext.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// The ledger's folder
+    pub folder: PathBuf,
+    /// Address to listen on; port 0 takes any free one
+    #[arg(long, env = "VIALEDGER_LISTEN", default_value = "127.0.0.1:7420")]
+    pub listen: SocketAddr,
+    /// Certificate chain (PEM); a changed file is read anew by itself
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Authorities of the client certificates that every caller must then show (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub client_ca: Option<PathBuf>,
+    /// Form of the log on standard error
+    #[arg(long, default_value = "text")]
+    pub log: LogForm,
+    /// How much is logged
+    #[arg(long, default_value = "info")]
+    pub log_level: LogLevel,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LogForm {
+    /// Lines for people
+    Text,
+    /// One JSON object a line, for programs
+    Json,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LogLevel {
+    /// What went wrong and needs somebody
+    Error,
+    /// And what may
+    Warn,
+    /// And what the server does
+    Info,
+    /// And what each call did
+    Debug,
+}

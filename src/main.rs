@@ -1,0 +1,7 @@
+//! The `vialedger` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vialedger::app::main()
+}
