@@ -1,5 +1,66 @@
 //! vialedger keeps the controlled-substance ledger of one registered location, so that an audit can pass by proof
 //! instead of by trust.
+//!
+//! # What it promises
+//!
+//! * Nothing acknowledged is ever changed or lost: `tests/promises/append_only.rs`, `tests/promises/durability.rs`, and
+//!   `tests/crash.rs`, which kills the real server again and again.
+//! * Any changed, missing, doubled, reordered or added byte in the evidence is found, and its entry is named:
+//!   `tests/rules/tamper.rs`.
+//! * Any receipt proves itself against every later checkpoint: `tests/tlog`, `tests/crash.rs`.
+//! * One request id, one entry, one answer, under retries and races: `tests/promises/exactly_once.rs`.
+//! * What was in a vial is administered, wasted, or still there, at every moment: `tests/rules/conservation.rs`.
+//! * A dose is exact and rounded once, in a named direction, never up past a limit: `tests/arithmetic`,
+//!   `tests/rules/doses.rs`.
+//! * Whoever acts cannot witness it; whoever changes the rules needs a second person: `tests/rules/custody.rs`,
+//!   `tests/rules/registry.rs`.
+//! * Every refusal has a stable reason, and they come in the documented order: `tests/rules/refusals.rs`.
+//! * What a person signed is stored as the very bytes that were sent: `tests/interop.rs`, where the client is not ours.
+//!
+//! # What it does not do
+//!
+//! It gives no legal advice and prints no "compliant". It knows patients by pseudonyms only and holds no names. It does
+//! not say whether a dose is right for a patient: it says what a published protocol makes of the inputs. It excludes no
+//! cut-off tail by itself: for that, somebody keeps a receipt or a checkpoint outside. It stops nobody who holds both
+//! the ledger's key and every person's key.
+//!
+//! # Who could break what
+//!
+//! `decide` and what it uses say what an entry means: a change there changes the meaning of old ledgers, and takes a new
+//! [`decide::RULES_VERSION`]. `ledger`, `dsse` and `tlog` say what is signed and hashed: a change there makes old
+//! evidence unreadable. `store` decides what survives a crash. `grpc::auth` decides who is heard. A mistake anywhere else
+//! can be mended without touching the evidence.
+//!
+//! # Layers
+//!
+//! A module uses only modules above it in this list; `tests/tidy.rs` holds the arrows.
+//!
+//! | rooms | what lives there |
+//! |---|---|
+//! | `units`, `dsse`, `tlog`, `pb` | exact quantities; what is signed; trees, notes, checkpoints, proofs; generated messages |
+//! | `time`, `role` | moments and days, without a "now"; what a person may do |
+//! | `ident`, `names` | NDC, GTIN, GS1, DEA, NPI; resource names |
+//! | `formulary` | products and protocols: validated, immutable, content-hashed |
+//! | `dosing`, `vial` | the calculation; the life of one vial |
+//! | `wire` | the one place between core values and messages |
+//! | `ledger` | signed requests, sealed entries, receipts |
+//! | `command`, `refusal` | a fully read request; every "no" that the rules can say |
+//! | `state` | everything folded from the entries |
+//! | `decide` | the rules |
+//! | `audit` | everything derived again from the bytes |
+//! | `clock`, `key`, `store`, `token` | the only clock; keys in files; SQLite; bearer tokens |
+//! | `service` | queue, decide, append, receipt |
+//! | `grpc`, `client`, `telemetry` | tonic services, the signing client, the log |
+//! | `server` | listener, TLS, shutdown |
+//! | `cli` | the commands |
+//! | `app` | from the arguments to the exit status |
+//!
+//! Down to `audit` everything is the core. The core reads no clock, does no I/O, has no randomness, does not log, is
+//! synchronous, and iterates over nothing without an order. Only `store` names rusqlite. Only `clock` reads the clock.
+//! No float exists here.
+//!
+//! One idea runs through it: every fact is a request signed by the person whose act it is; pure rules decide what it
+//! does; the entry keeps the request, the signature and the outcome; and everything else is derived from the entries.
 
 pub mod app;
 pub mod audit;
