@@ -112,7 +112,7 @@ pub fn init_arguments(ledger: &Path) -> Vec<String> {
         "--admin",
         "Ada Alvarez",
         "--utc-offset",
-        "-06:00",
+        "+00:00",
         "--place",
         "main=Main safe",
         "--json",
