@@ -127,6 +127,26 @@ fn describe(outcome: &v1::Outcome) -> String {
         Some(R::Waste(it)) => format!("{} of {} wasted", quantity(it.amount.as_ref()), it.vial),
         Some(R::WasteWitnessed(it)) => format!("{} witnessed", it.waste),
         Some(R::VialReturned(it)) => format!("{} returned", it.vial),
+        Some(R::PatientRegistered(_)) => "a patient registered".to_owned(),
+        Some(R::PatientsMerged(_)) => "two patients merged".to_owned(),
+        Some(R::IdentityOpened(_)) => "an identity opened".to_owned(),
+        Some(R::EligibilityRecorded(it)) => format!("{} answers", it.answers.len()),
+        Some(R::CourseOpened(it)) => format!("{} opened", it.course),
+        Some(R::CourseClosed(it)) => format!("{} closed", it.course),
+        Some(R::SessionStarted(it)) => format!("{} started", it.session),
+        Some(R::SessionMissed(it)) => format!("a missed session of {}", it.course),
+        Some(R::SessionCancelled(it)) => format!("{} cancelled", it.session),
+        Some(R::Observation(it)) => {
+            format!("an observation with {} alerts", it.alerts.len())
+        }
+        Some(R::AdverseEffect(it)) => it.name.clone(),
+        Some(R::AlertAcknowledged(it)) => format!("{} acknowledged", it.alert),
+        Some(R::Discharge(it)) => format!("a discharge from {}", it.session),
+        Some(R::FormSent(it)) => format!("the form of {}", it.session),
+        Some(R::DoseCheck(it)) => {
+            let agreed = if it.agreed { "agreed" } else { "differs" };
+            format!("a check of {} that {agreed}", it.dose_calculation)
+        }
     };
     let balances: Vec<String> = outcome
         .balances

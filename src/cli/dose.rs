@@ -163,6 +163,7 @@ impl InputArgs {
             diluted_volume: self.diluted_to,
             answers,
             overrides: self.overrides,
+            session: String::new(),
         })
     }
 }

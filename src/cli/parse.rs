@@ -225,6 +225,7 @@ pub(super) fn limit_override(text: &str) -> Result<v1::LimitOverride, String> {
         limit: limit.trim().to_owned(),
         reason: reason.into(),
         note: note.trim().to_owned(),
+        ..v1::LimitOverride::default()
     })
 }
 

@@ -52,7 +52,72 @@ pub(super) fn headline(outcome: &v1::Outcome) -> String {
             format!("{} by {} witnessed by {}", seen.waste, seen.wasted_by, seen.witnessed_by)
         }
         Made::VialReturned(back) => format!("{} is back in {}", back.vial, back.place),
+        other => course_headline(other),
     }
+}
+
+/// The same for what belongs to patients and their courses.
+fn course_headline(made: &Made) -> String {
+    match made {
+        Made::PatientRegistered(it) => format!("{} is registered", it.patient),
+        Made::PatientsMerged(it) => {
+            format!("{} is another name of {} from now on", it.alias, it.patient)
+        }
+        Made::IdentityOpened(it) => {
+            let until = moment(it.expire_time.as_ref());
+            format!("the identity of {} is open to you until {until}", it.patient)
+        }
+        Made::EligibilityRecorded(it) => {
+            format!("{} answers recorded for {}", it.answers.len(), it.patient)
+        }
+        Made::CourseOpened(it) => format!("{} is open, by {}", it.course, it.plan),
+        Made::CourseClosed(it) => {
+            format!("{} is closed, after {} sessions with a dose", it.course, it.sessions)
+        }
+        Made::SessionStarted(it) => format!(
+            "{} is session {} of {} ({}); before the dose read {}",
+            it.session,
+            it.number,
+            it.course,
+            it.phase,
+            it.needed_before.join(", ")
+        ),
+        Made::SessionMissed(it) => {
+            let day = date(it.planned_date.as_ref());
+            format!("recorded that the session of {} planned for {day} did not take place", it.course)
+        }
+        Made::SessionCancelled(it) => format!("{} is called off", it.session),
+        Made::Observation(it) if it.alerts.is_empty() => {
+            format!("observation of {} recorded", it.session)
+        }
+        Made::Observation(it) => format!("observation of {} recorded; {}", it.session, alerts(it)),
+        Made::AdverseEffect(it) => format!("{} recorded", it.name),
+        Made::AlertAcknowledged(it) => format!("{} of {} acknowledged", it.alert, it.session),
+        Made::Discharge(it) => format!(
+            "discharged from {}, {} min after the first dose",
+            it.session, it.minutes_since_first_dose
+        ),
+        Made::FormSent(it) => format!("the form of {} is recorded as sent", it.session),
+        Made::DoseCheck(it) if it.agreed => {
+            format!("the independent check of {} agrees", it.dose_calculation)
+        }
+        Made::DoseCheck(it) => format!(
+            "THE INDEPENDENT CHECK OF {} DIFFERS: do not give it; calculate anew",
+            it.dose_calculation
+        ),
+        _ => String::new(),
+    }
+}
+
+fn alerts(observation: &v1::Observation) -> String {
+    let alert = |alert: &v1::Alert| {
+        let reading = alert.reading.clone().unwrap_or_default();
+        format!(
+            "ALERT {}: {} {} {} is {}. {}",
+            alert.name, reading.measure, reading.value, reading.unit, alert.limit, alert.action
+        )
+    };
+    observation.alerts.iter().map(alert).collect::<Vec<_>>().join("; ")
 }
 
 /// The headline with what belongs below it: the working of a dose, balances, flags.

@@ -117,6 +117,7 @@ fn work(state: &State, inputs: &DoseInputs, now: Timestamp) -> Result<Worked, Re
         steps: steps.collect(),
         readback: working.sentence,
         expire_time: Some(timestamp_to_wire(expires)),
+        ..v1::DoseCalculation::default()
     };
     let containers = plan.count();
     Ok(Worked { message, flags, amount: measured.amount, containers, expires })

@@ -40,6 +40,20 @@ impl DosingService for Handlers {
         Ok(Response::new(v1::PreviewDoseResponse { dose_calculation, flags }))
     }
 
+    async fn check_dose(
+        &self,
+        _request: Request<v1::CheckDoseRequest>,
+    ) -> Result<Response<v1::CheckDoseResponse>, Status> {
+        Err(Status::unimplemented("under way"))
+    }
+
+    async fn replay_dose(
+        &self,
+        _request: Request<v1::ReplayDoseRequest>,
+    ) -> Result<Response<v1::ReplayDoseResponse>, Status> {
+        Err(Status::unimplemented("under way"))
+    }
+
     async fn get_dose_calculation(
         &self,
         request: Request<v1::GetDoseCalculationRequest>,
