@@ -3,17 +3,24 @@
 //! [`Command::parse`] finds all that is wrong with a message's syntax and reports it together. What it lets through
 //! says what somebody wants; whether they may have it is for the rules to decide.
 
+mod course;
 mod custody;
 mod dose;
 mod header;
 mod reader;
 mod registry;
 
+pub use course::{
+    AcknowledgeCommand, CancelSessionCommand, CloseCourseCommand, DischargeCommand, EffectCommand,
+    EffectSubject, EligibilityCommand, FormCommand, MAX_ACTIONS, MAX_READINGS, MergeCommand,
+    MissedSessionCommand, ObservationCommand, OpenCourseCommand, OpenIdentityCommand,
+    ReadingCommand, RegisterCommand, StartSessionCommand,
+};
 pub use custody::{
     AdministrationCommand, DeliveryCommand, DeliveryLine, DispenseCommand, LineProduct,
     MAX_CONTAINERS, MAX_LINES, ReturnCommand, Supplier, WasteCommand, WasteSource, WitnessCommand,
 };
-pub use dose::{Answered, DoseInputs, MAX_ANSWERS, Override};
+pub use dose::{Answered, CheckCommand, DoseInputs, MAX_ANSWERS, Override};
 pub use header::{Header, RequestId};
 pub use reader::Violation;
 pub use registry::{
@@ -76,6 +83,36 @@ pub enum Act {
     Witness(WitnessCommand),
     /// An intact vial that came back.
     Return(ReturnCommand),
+    /// A dose, worked out anew by a second person.
+    CheckDose(Box<CheckCommand>),
+    /// A patient under a pseudonym.
+    RegisterPatient(RegisterCommand),
+    /// Two ids of one patient.
+    MergePatients(MergeCommand),
+    /// The trace of an identity that is read.
+    OpenIdentity(OpenIdentityCommand),
+    /// Answers to eligibility questions.
+    RecordEligibility(EligibilityCommand),
+    /// A course of treatment.
+    OpenCourse(OpenCourseCommand),
+    /// The end of a course.
+    CloseCourse(CloseCourseCommand),
+    /// A session of a course.
+    StartSession(StartSessionCommand),
+    /// A session that did not take place.
+    RecordMissedSession(MissedSessionCommand),
+    /// A session that was called off.
+    CancelSession(CancelSessionCommand),
+    /// What was observed.
+    RecordObservation(ObservationCommand),
+    /// A prescriber has seen an alert.
+    AcknowledgeAlert(AcknowledgeCommand),
+    /// An adverse effect.
+    RecordAdverseEffect(EffectCommand),
+    /// A patient goes home.
+    DischargePatient(DischargeCommand),
+    /// A monitoring form that was sent.
+    RecordFormSent(FormCommand),
 }
 
 impl Command {
@@ -102,6 +139,21 @@ impl Command {
             RequestKind::RecordWaste => custody::waste(&mut reader, bytes),
             RequestKind::Witness => custody::witness(&mut reader, bytes),
             RequestKind::ReturnVial => custody::take_back(&mut reader, bytes),
+            RequestKind::CheckDose => dose::check(&mut reader, bytes),
+            RequestKind::RegisterPatient => course::register(&mut reader, bytes),
+            RequestKind::MergePatients => course::merge(&mut reader, bytes),
+            RequestKind::OpenIdentity => course::open_identity(&mut reader, bytes),
+            RequestKind::RecordEligibility => course::eligibility(&mut reader, bytes),
+            RequestKind::OpenCourse => course::open_course(&mut reader, bytes),
+            RequestKind::CloseCourse => course::close_course(&mut reader, bytes),
+            RequestKind::StartSession => course::start_session(&mut reader, bytes),
+            RequestKind::RecordMissedSession => course::missed_session(&mut reader, bytes),
+            RequestKind::CancelSession => course::cancel_session(&mut reader, bytes),
+            RequestKind::RecordObservation => course::observe(&mut reader, bytes),
+            RequestKind::AcknowledgeAlert => course::acknowledge(&mut reader, bytes),
+            RequestKind::RecordAdverseEffect => course::effect(&mut reader, bytes),
+            RequestKind::DischargePatient => course::discharge(&mut reader, bytes),
+            RequestKind::RecordFormSent => course::form_sent(&mut reader, bytes),
         };
         match (header, act, reader.finish()) {
             (Some(header), Some(act), Ok(())) => Ok(Self { header, act }),

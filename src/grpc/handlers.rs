@@ -84,7 +84,11 @@ answers! {
     EnrollPersonResponse ChangeRolesResponse EnrollKeyResponse RevokeKeyResponse
     CreatePlaceResponse PublishFormularyResponse ApproveResponse CalculateDoseResponse
     ReceiveVialsResponse DispenseVialResponse RecordAdministrationResponse RecordWasteResponse
-    WitnessResponse ReturnVialResponse
+    WitnessResponse ReturnVialResponse CheckDoseResponse
+    RegisterPatientResponse MergePatientsResponse OpenIdentityResponse RecordEligibilityResponse
+    OpenCourseResponse CloseCourseResponse StartSessionResponse RecordMissedSessionResponse
+    CancelSessionResponse RecordObservationResponse AcknowledgeAlertResponse
+    RecordAdverseEffectResponse DischargePatientResponse RecordFormSentResponse
 }
 
 /// The methods of a service that write: each is [`Handlers::write`], typed.
