@@ -8,12 +8,15 @@
     reason = "tests"
 )]
 
+use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
+use vialedger::command::MAX_REQUEST_BYTES;
 use vialedger::formulary::{
     self, DoseKind, DoseUse, Form, Formulary, MAX_TEXT_BYTES, Product, Protocol, Route,
     StoppingAnswer, WeightMethod, WeightScalar,
 };
 use vialedger::ident::{Gtin, Ndc};
+use vialedger::pb::v1;
 use vialedger::units::{Amount, Mass, Quantity, Rational, Span, Strength, Unit};
 
 type Row = BTreeMap<String, String>;
@@ -65,6 +68,34 @@ fn the_starter_is_read_and_fits_an_entry() {
     assert_eq!(summary.bytes, formulary::starter().len());
     assert!(summary.bytes < MAX_TEXT_BYTES);
     assert!(summary.to_string().contains(&summary.version));
+}
+
+#[test]
+fn a_formulary_from_before_there_were_plans_is_read_as_ever() {
+    let old = Formulary::parse(include_str!("data/formulary-1.toml")).unwrap();
+    let summary = old.summary();
+    assert_eq!((summary.products, summary.protocols, summary.drugs), (38, 15, 9));
+    assert_eq!(summary.questions, 13);
+    assert_eq!((summary.measures, summary.monitorings, summary.plans), (0, 0, 0));
+    let version = "7c1e81766435a424562b3da767c1a250929a810abd8b7228ad89e6883673b948";
+    assert_eq!(summary.version, version);
+    assert!(old.protocols().all(|protocol| protocol.devices.is_none()));
+    assert!(old.protocols().all(|protocol| old.plan_of(&protocol.id).is_none()));
+    assert!(old.questions().all(|question| question.valid_days.is_none()));
+    let ketamine = old.drug(&"ketamine".parse().unwrap()).unwrap();
+    assert!(!ketamine.clinic_only && ketamine.clinic_only_source.is_none());
+}
+
+#[test]
+fn a_request_with_the_longest_text_is_short_enough_to_be_sent() {
+    let publish = v1::PublishFormularyRequest {
+        ledger: "x".repeat(255),
+        request_id: "0197c2a0-5b1e-7c3d-8f00-123456789abc".into(),
+        validate_only: true,
+        expected_size: Some(u64::MAX),
+        formulary: "#".repeat(MAX_TEXT_BYTES),
+    };
+    assert!(publish.encoded_len() < MAX_REQUEST_BYTES);
 }
 
 #[test]
