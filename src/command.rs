@@ -29,6 +29,7 @@ pub use registry::{
 };
 
 use crate::ledger::RequestKind;
+use crate::names::{CourseName, SessionName};
 use reader::Reader;
 
 /// Bytes of a request at most. What is left of an entry's 65,535 holds the largest head and any refusal, so that no
@@ -113,6 +114,37 @@ pub enum Act {
     DischargePatient(DischargeCommand),
     /// A monitoring form that was sent.
     RecordFormSent(FormCommand),
+}
+
+impl Act {
+    /// The session that it names.
+    #[must_use]
+    pub fn session(&self) -> Option<SessionName> {
+        match self {
+            Self::CalculateDose(inputs) => inputs.session,
+            Self::CheckDose(act) => act.inputs.session,
+            Self::CancelSession(act) => Some(act.session),
+            Self::RecordObservation(act) => Some(act.session),
+            Self::RecordAdverseEffect(EffectCommand {
+                subject: EffectSubject::Session(session),
+                ..
+            }) => Some(*session),
+            Self::DischargePatient(act) => Some(act.session),
+            Self::RecordFormSent(act) => Some(act.session),
+            _ => None,
+        }
+    }
+
+    /// The course that it names.
+    #[must_use]
+    pub fn course(&self) -> Option<CourseName> {
+        match self {
+            Self::CloseCourse(act) => Some(act.course),
+            Self::StartSession(act) => Some(act.course),
+            Self::RecordMissedSession(act) => Some(act.course),
+            _ => None,
+        }
+    }
 }
 
 impl Command {

@@ -41,7 +41,7 @@
 //! | `time`, `role` | moments and days, without a "now"; what a person may do |
 //! | `ident`, `names` | NDC, GTIN, GS1, DEA, NPI; resource names |
 //! | `formulary` | products and protocols: validated, immutable, content-hashed |
-//! | `dosing`, `vial` | the calculation; the life of one vial |
+//! | `dosing`, `vial`, `course` | the calculation; the life of one vial; a patient's course of treatment |
 //! | `wire` | the one place between core values and messages |
 //! | `ledger` | signed requests, sealed entries, receipts |
 //! | `command`, `refusal` | a fully read request; every "no" that the rules can say |
@@ -68,6 +68,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod command;
+pub mod course;
 pub mod decide;
 pub mod dosing;
 pub mod dsse;

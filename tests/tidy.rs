@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 17] = [
     &["time", "role"],
     &["ident", "names"],
     &["formulary"],
-    &["dosing", "vial"],
+    &["dosing", "vial", "course"],
     &["wire"],
     &["ledger"],
     &["command", "refusal"],

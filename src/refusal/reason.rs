@@ -5,7 +5,7 @@ use crate::pb::v1;
 
 impl Refusal {
     /// Every reason, in the order in which the rules look.
-    pub const ORDER: [&'static str; 47] = [
+    pub const ORDER: [&'static str; 77] = [
         "UNKNOWN_KEY",
         "KEY_REVOKED",
         "SIGNED_FOR_ANOTHER_LEDGER",
@@ -14,12 +14,17 @@ impl Refusal {
         "NOT_THE_HOLDER",
         "SELF_APPROVAL",
         "SELF_WITNESS",
+        "SELF_CHECK",
         "UNKNOWN_RESOURCE",
         "PROPOSAL_DIFFERS",
         "RESOURCE_EXISTS",
         "NO_FORMULARY",
         "UNKNOWN_GTIN",
         "CALCULATION_EXPIRED",
+        "PATIENT_UNKNOWN",
+        "PATIENT_EXISTS",
+        "SESSION_NOT_OPEN",
+        "COURSE_CLOSED",
         "LAST_ADMINISTRATOR",
         "FORMULARY_INVALID",
         "SCAN_DIFFERS",
@@ -38,6 +43,25 @@ impl Refusal {
         "ALREADY_WITNESSED",
         "WITNESSED_AMOUNT_DIFFERS",
         "VIAL_STATE",
+        "SESSION_OPEN",
+        "COURSE_OPEN",
+        "SESSION_REQUIRED",
+        "SESSION_DIFFERS",
+        "WRONG_PHASE",
+        "VITALS_MISSING",
+        "ALERT_OPEN",
+        "DUPLICATE_DOSE",
+        "CHECK_REQUIRED",
+        "CHECK_DIFFERS",
+        "CHECK_NOT_ASKED",
+        "HOME_SUPPLY",
+        "VIAL_STILL_OUT",
+        "NOTHING_GIVEN",
+        "DOSE_GIVEN",
+        "NOT_DISCHARGEABLE",
+        "ALERT_NOT_OPEN",
+        "EFFECT_DIFFERS",
+        "NO_FORM",
         "WRONG_DRUG",
         "AGE_OUTSIDE_PROTOCOL",
         "QUESTION_UNANSWERED",
@@ -45,6 +69,12 @@ impl Refusal {
         "WEIGHT_NOT_MEASURED",
         "UNDILUTED",
         "OVER_HARD_LIMIT",
+        "SESSION_TOO_EARLY",
+        "VITALS_OUTSIDE",
+        "IMPLAUSIBLE_READING",
+        "AGE_DIFFERS",
+        "IDENTITY_NOT_HELD",
+        "IDENTITY_IN_TEXT",
         "NOT_CALCULABLE",
         "SOFT_LIMIT",
         "OVER_DRAW",
@@ -67,12 +97,17 @@ impl Refusal {
             Self::NotTheHolder { .. } => "NOT_THE_HOLDER",
             Self::SelfApproval { .. } => "SELF_APPROVAL",
             Self::SelfWitness { .. } => "SELF_WITNESS",
+            Self::SelfCheck { .. } => "SELF_CHECK",
             Self::Unknown { .. } => "UNKNOWN_RESOURCE",
             Self::ProposalDiffers { .. } => "PROPOSAL_DIFFERS",
             Self::Exists { .. } => "RESOURCE_EXISTS",
             Self::NoFormulary => "NO_FORMULARY",
             Self::UnknownGtin { .. } => "UNKNOWN_GTIN",
             Self::CalculationExpired { .. } => "CALCULATION_EXPIRED",
+            Self::PatientUnknown => "PATIENT_UNKNOWN",
+            Self::PatientExists => "PATIENT_EXISTS",
+            Self::SessionNotOpen { .. } => "SESSION_NOT_OPEN",
+            Self::CourseClosed { .. } => "COURSE_CLOSED",
             Self::LastAdministrator { .. } => "LAST_ADMINISTRATOR",
             Self::FormularyInvalid { .. } => "FORMULARY_INVALID",
             Self::ScanDiffers { .. } => "SCAN_DIFFERS",
@@ -91,6 +126,25 @@ impl Refusal {
             Self::AlreadyWitnessed { .. } => "ALREADY_WITNESSED",
             Self::WitnessedAmountDiffers { .. } => "WITNESSED_AMOUNT_DIFFERS",
             Self::Vial(_) => "VIAL_STATE",
+            Self::SessionOpen { .. } => "SESSION_OPEN",
+            Self::CourseOpen { .. } => "COURSE_OPEN",
+            Self::SessionRequired { .. } => "SESSION_REQUIRED",
+            Self::SessionDiffers { .. } => "SESSION_DIFFERS",
+            Self::WrongPhase { .. } => "WRONG_PHASE",
+            Self::VitalsMissing { .. } => "VITALS_MISSING",
+            Self::AlertOpen { .. } => "ALERT_OPEN",
+            Self::DuplicateDose { .. } => "DUPLICATE_DOSE",
+            Self::CheckRequired { .. } => "CHECK_REQUIRED",
+            Self::CheckDiffers { .. } => "CHECK_DIFFERS",
+            Self::CheckNotAsked { .. } => "CHECK_NOT_ASKED",
+            Self::HomeSupply { .. } => "HOME_SUPPLY",
+            Self::VialStillOut { .. } => "VIAL_STILL_OUT",
+            Self::NothingGiven { .. } => "NOTHING_GIVEN",
+            Self::DoseGiven { .. } => "DOSE_GIVEN",
+            Self::NotDischargeable { .. } => "NOT_DISCHARGEABLE",
+            Self::AlertNotOpen { .. } => "ALERT_NOT_OPEN",
+            Self::EffectDiffers { .. } => "EFFECT_DIFFERS",
+            Self::NoForm { .. } => "NO_FORM",
             Self::WrongDrug { .. } => "WRONG_DRUG",
             Self::AgeOutside { .. } => "AGE_OUTSIDE_PROTOCOL",
             Self::Unanswered { .. } => "QUESTION_UNANSWERED",
@@ -98,6 +152,12 @@ impl Refusal {
             Self::WeightNotMeasured { .. } => "WEIGHT_NOT_MEASURED",
             Self::Undiluted { .. } => "UNDILUTED",
             Self::OverHardLimit { .. } => "OVER_HARD_LIMIT",
+            Self::SessionTooEarly { .. } => "SESSION_TOO_EARLY",
+            Self::VitalsOutside { .. } => "VITALS_OUTSIDE",
+            Self::Implausible { .. } => "IMPLAUSIBLE_READING",
+            Self::AgeDiffers => "AGE_DIFFERS",
+            Self::IdentityNotHeld => "IDENTITY_NOT_HELD",
+            Self::IdentityInText { .. } => "IDENTITY_IN_TEXT",
             Self::NotCalculable(_) => "NOT_CALCULABLE",
             Self::SoftLimit { .. } => "SOFT_LIMIT",
             Self::OverDraw { .. } => "OVER_DRAW",
@@ -129,8 +189,8 @@ impl Refusal {
             Self::RoleNotHeld { .. } | Self::Recorded { reason: "ROLE_NOT_HELD", .. } => {
                 RefusalClass::PermissionDenied
             }
-            Self::Unknown { .. } => RefusalClass::NotFound,
-            Self::Exists { .. } => RefusalClass::AlreadyExists,
+            Self::Unknown { .. } | Self::PatientUnknown => RefusalClass::NotFound,
+            Self::Exists { .. } | Self::PatientExists => RefusalClass::AlreadyExists,
             _ => RefusalClass::Precondition,
         }
     }
@@ -143,6 +203,13 @@ impl Refusal {
             Self::RoleNotHeld { .. }
                 | Self::SelfApproval { .. }
                 | Self::SelfWitness { .. }
+                | Self::SelfCheck { .. }
+                | Self::HomeSupply { .. }
+                | Self::NotDischargeable { .. }
+                | Self::AgeOutside { .. }
+                | Self::Contraindicated { .. }
+                | Self::SessionTooEarly { .. }
+                | Self::VitalsOutside { .. }
                 | Self::Undiluted { .. }
                 | Self::OverHardLimit { .. }
                 | Self::OverDraw { .. }
@@ -175,6 +242,26 @@ impl Refusal {
             | Self::AboveCalculatedDose { calculation, .. }
             | Self::CalculationExpired { calculation } => Some(calculation.to_string()),
             Self::DispensingSettled { dispensing } => Some(dispensing.to_string()),
+            Self::SelfCheck { calculation, .. }
+            | Self::DuplicateDose { calculation }
+            | Self::CheckRequired { calculation, .. }
+            | Self::CheckDiffers { calculation }
+            | Self::CheckNotAsked { calculation } => Some(calculation.to_string()),
+            Self::SessionNotOpen { session }
+            | Self::SessionOpen { session }
+            | Self::SessionDiffers { session, .. }
+            | Self::NothingGiven { session }
+            | Self::DoseGiven { session }
+            | Self::NoForm { session, .. } => Some(session.to_string()),
+            Self::CourseClosed { course } | Self::CourseOpen { course } => {
+                Some(course.to_string())
+            }
+            Self::AlertOpen { alert, .. } | Self::AlertNotOpen { alert } => {
+                Some(alert.to_string())
+            }
+            Self::EffectDiffers { effect, .. } => Some(effect.to_string()),
+            Self::SessionRequired { protocol } => Some(protocol.to_string()),
+            Self::HomeSupply { product } => Some(product.clone()),
             Self::OrderFormMissing { product } | Self::WrongDrug { product, .. } => {
                 Some(product.clone())
             }

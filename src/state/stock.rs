@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ShelfKey, State};
 use crate::names::{
-    DispensingName, PatientName, PlaceName, ProductName, ProtocolName, VialName, WasteName,
+    DispensingName, PatientName, PersonName, PlaceName, ProductName, ProtocolName, SessionName,
+    VialName, WasteName,
 };
 use crate::time::{Date, Timestamp};
 use crate::units::{Amount, Quantity, Rational};
@@ -34,6 +35,34 @@ pub struct Calculation {
     pub administered: Amount,
     /// Dispensings against it that are not settled.
     pub open: u32,
+    /// Who worked it out.
+    pub by: PersonName,
+    /// The session that it is for.
+    pub session: Option<SessionName>,
+    /// Limits that were passed on purpose, by name.
+    pub passed: Vec<String>,
+    /// Whether a second person must work it out anew, and whether one did.
+    pub check: Check,
+}
+
+/// An independent double check of a calculation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Check {
+    /// None is asked for.
+    NotNeeded,
+    /// Nothing is dispensed before a second person agrees.
+    Waiting {
+        /// Whether it takes a second prescriber.
+        prescriber: bool,
+        /// What the first person entered: a serialised `DoseInputs`.
+        inputs: Vec<u8>,
+        /// What that gave: a serialised `DoseCalculation`.
+        result: Vec<u8>,
+    },
+    /// A second person came to the same.
+    Agreed(PersonName),
+    /// A second person came to something else.
+    Differs(PersonName),
 }
 
 /// What is on hand of one product at one place.
