@@ -12,6 +12,7 @@ mod delivery;
 mod discharge;
 mod dispense;
 mod dose;
+mod given;
 mod patient;
 mod policy;
 mod registry;
@@ -21,9 +22,9 @@ mod treatment;
 
 use std::collections::BTreeSet;
 
+pub use authority::REGISTRARS;
 pub use delivery::received;
 pub use dose::{preview, replay};
-pub use authority::REGISTRARS;
 pub use policy::{CLOCK_SKEW, IDENTITY_OPEN_FOR, LATE_AFTER, WITNESS_WITHIN};
 
 use crate::command::{Act, Command};

@@ -40,7 +40,7 @@
 //! | `units`, `dsse`, `tlog`, `pb` | exact quantities; what is signed; trees, notes, checkpoints, proofs; generated messages |
 //! | `time`, `role` | moments and days, without a "now"; what a person may do |
 //! | `ident`, `names` | NDC, GTIN, GS1, DEA, NPI; resource names |
-//! | `formulary` | products and protocols: validated, immutable, content-hashed |
+//! | `formulary` | products, protocols and plans of treatment: validated, immutable, content-hashed |
 //! | `dosing`, `vial`, `course` | the calculation; the life of one vial; a patient's course of treatment |
 //! | `wire` | the one place between core values and messages |
 //! | `ledger` | signed requests, sealed entries, receipts |

@@ -5,11 +5,11 @@
 //! the list and the rules equal.
 
 mod reason;
+mod treatment;
 
-use crate::names::{
-    AlertName, CalculationName, CourseName, DispensingName, EffectName, PersonName, ProtocolName,
-    SessionName, VialName, WasteName,
-};
+pub use treatment::TreatmentRefusal;
+
+use crate::names::{CalculationName, DispensingName, PersonName, VialName, WasteName};
 
 use crate::role::Role;
 use crate::time::{Date, Timestamp};
@@ -95,16 +95,6 @@ pub enum Refusal {
         /// The waste.
         waste: WasteName,
     },
-    /// Whoever calculated cannot check.
-    #[error(
-        "{person} worked this dose out and cannot check it too; a second person must work it out anew, with their own key"
-    )]
-    SelfCheck {
-        /// Who asked.
-        person: PersonName,
-        /// The calculation.
-        calculation: CalculationName,
-    },
 
     // Existence.
     /// Something named does not exist.
@@ -143,32 +133,6 @@ pub enum Refusal {
     CalculationExpired {
         /// The name that was given.
         calculation: CalculationName,
-    },
-    /// The patient is not registered. The pseudonym stays out of errors.
-    #[error(
-        "the patient is not registered under this name; check it, or register the patient first (vialedger patient register)"
-    )]
-    PatientUnknown,
-    /// The patient is registered already.
-    #[error(
-        "a patient is registered under this name already; choose another pseudonym, or use that one"
-    )]
-    PatientExists,
-    /// The session is over.
-    #[error(
-        "{session} is not open: its patient was discharged, or it was called off; start a new one"
-    )]
-    SessionNotOpen {
-        /// The session.
-        session: SessionName,
-    },
-    /// The course is over.
-    #[error(
-        "{course} is closed; open a new course"
-    )]
-    CourseClosed {
-        /// The course.
-        course: CourseName,
     },
 
     // State.
@@ -315,174 +279,6 @@ pub enum Refusal {
     /// A step that the vial's life does not have.
     #[error(transparent)]
     Vial(VialError),
-    /// A session is open that must end first.
-    #[error(
-        "{session} is still open; discharge the patient, or call it off, first"
-    )]
-    SessionOpen {
-        /// The session.
-        session: SessionName,
-    },
-    /// A course by the same plan is open.
-    #[error(
-        "{course} by the same plan is open already; go on with it, or close it first"
-    )]
-    CourseOpen {
-        /// The course.
-        course: CourseName,
-    },
-    /// The protocol is used in sessions only.
-    #[error(
-        "{protocol} is given only in a session of a course, where the patient is watched; start one (vialedger session start) and name it"
-    )]
-    SessionRequired {
-        /// The protocol.
-        protocol: ProtocolName,
-    },
-    /// The session is for something else.
-    #[error(
-        "{session} is {found}; this asks for {asked}. Name the right session"
-    )]
-    SessionDiffers {
-        /// The session.
-        session: SessionName,
-        /// What it is for, in words.
-        found: String,
-        /// What was asked for, in words.
-        asked: String,
-    },
-    /// Not the phase that comes now.
-    #[error(
-        "{phase} is not the phase that comes now; it is {expected}"
-    )]
-    WrongPhase {
-        /// What was asked for.
-        phase: String,
-        /// The phases that may come now, in words.
-        expected: String,
-    },
-    /// Needed before the dose and not read.
-    #[error(
-        "before the dose these must be read, within the last {within}: {measures}. Read them and record them first"
-    )]
-    VitalsMissing {
-        /// The measures.
-        measures: String,
-        /// How fresh they must be.
-        within: String,
-    },
-    /// A stop criterion that no prescriber has acknowledged.
-    #[error(
-        "{alert} is open: {action}. A prescriber must see the patient and acknowledge it before anything more is given"
-    )]
-    AlertOpen {
-        /// The alert.
-        alert: AlertName,
-        /// What to do.
-        action: String,
-    },
-    /// A second dose in one session.
-    #[error(
-        "in this session {calculation} was dispensed already; a session has one dose. Do not give a second"
-    )]
-    DuplicateDose {
-        /// The calculation.
-        calculation: CalculationName,
-    },
-    /// A second person must work it out first.
-    #[error(
-        "{calculation} waits for {who} to work it out anew (vialedger dose check); nothing is dispensed before both agree"
-    )]
-    CheckRequired {
-        /// The calculation.
-        calculation: CalculationName,
-        /// Who must.
-        who: &'static str,
-    },
-    /// The second person came to something else.
-    #[error(
-        "{calculation} was checked and the second person came to something else; find out who is right and calculate anew"
-    )]
-    CheckDiffers {
-        /// The calculation.
-        calculation: CalculationName,
-    },
-    /// No check is waited for.
-    #[error(
-        "{calculation} does not wait for a check; there is nothing to do"
-    )]
-    CheckNotAsked {
-        /// The calculation.
-        calculation: CalculationName,
-    },
-    /// Nothing goes home.
-    #[error(
-        "{product} is given in the clinic only and is never handed to a patient to take home; give it here, where the patient is watched"
-    )]
-    HomeSupply {
-        /// The product.
-        product: String,
-    },
-    /// Something of a vial is still in hands.
-    #[error(
-        "{dispensings} is still in hands; administer, waste or return it before the patient leaves, so that nothing goes home"
-    )]
-    VialStillOut {
-        /// What is in hands.
-        dispensings: String,
-    },
-    /// Nothing was given.
-    #[error(
-        "in {session} nothing was given; call it off instead (vialedger session cancel)"
-    )]
-    NothingGiven {
-        /// The session.
-        session: SessionName,
-    },
-    /// Something was given.
-    #[error(
-        "in {session} a dose was given; it ends with a discharge"
-    )]
-    DoseGiven {
-        /// The session.
-        session: SessionName,
-    },
-    /// The patient may not leave yet.
-    #[error(
-        "the patient may not go home yet: {unmet}. If the patient leaves all the same, say why, and a prescriber who is another person must approve it"
-    )]
-    NotDischargeable {
-        /// What is not met.
-        unmet: String,
-    },
-    /// Not an alert that is open.
-    #[error(
-        "{alert} is not open; there is nothing to acknowledge"
-    )]
-    AlertNotOpen {
-        /// The alert.
-        alert: AlertName,
-    },
-    /// Another kind than was recorded.
-    #[error(
-        "{effect} was recorded as {recorded}; record another kind as an effect of its own"
-    )]
-    EffectDiffers {
-        /// The effect.
-        effect: EffectName,
-        /// What it was recorded as.
-        recorded: &'static str,
-    },
-    /// No form is waited for.
-    #[error(
-        "{session} has no form to send: {why}"
-    )]
-    NoForm {
-        /// The session.
-        session: SessionName,
-        /// Why.
-        why: &'static str,
-    },
 
     // Limits.
     /// The product is another drug than the protocol's.
@@ -548,58 +344,6 @@ pub enum Refusal {
         /// Which limit.
         what: String,
     },
-    /// Too soon after the last dose.
-    #[error(
-        "the last dose was {days} days ago, on {last}; at least {minimum} days must lie between, and nobody can override it"
-    )]
-    SessionTooEarly {
-        /// Days since.
-        days: i64,
-        /// The day of the last dose.
-        last: Date,
-        /// The fewest days.
-        minimum: u16,
-    },
-    /// A reading that stops the dose.
-    #[error(
-        "no dose now: {criteria}. Nobody can override it"
-    )]
-    VitalsOutside {
-        /// What was read, and what to do.
-        criteria: String,
-    },
-    /// A reading outside of what can be.
-    #[error(
-        "{measure} {value} {unit} cannot be: {expected}. Read it again"
-    )]
-    Implausible {
-        /// The measure.
-        measure: String,
-        /// The value.
-        value: i32,
-        /// The unit that was sent.
-        unit: String,
-        /// What it can be.
-        expected: String,
-    },
-    /// An age that the sealed date of birth does not give.
-    #[error(
-        "the age does not follow from the date of birth that was sealed for this patient; look at the patient's papers (vialedger patient show says the age)"
-    )]
-    AgeDiffers,
-    /// The server holds no such identity.
-    #[error(
-        "this server holds no identity with that commitment; seal it first (vialedger patient register does both)"
-    )]
-    IdentityNotHeld,
-    /// A text names the patient.
-    #[error(
-        "{field} names the patient; an entry can never be deleted, so write it without name, address, birth date or identifier"
-    )]
-    IdentityInText {
-        /// Which text.
-        field: &'static str,
-    },
     /// Something that the calculation needs is missing or does not fit.
     #[error("{0}")]
     NotCalculable(String),
@@ -663,6 +407,11 @@ pub enum Refusal {
         /// The protocol's limit.
         limit: String,
     },
+
+    // Patients and their courses. These stand in each of the classes above; `Refusal::ORDER` says where.
+    /// What the rules say to patients, courses and double checks.
+    #[error(transparent)]
+    Treatment(#[from] TreatmentRefusal),
 
     // Last, since only then it is known how long the entry is.
     /// The entry would be too long.

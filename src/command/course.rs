@@ -225,8 +225,7 @@ pub(super) fn register(reader: &mut Reader, bytes: &[u8]) -> Read {
     let patient = reader.name("patient", &m.patient);
     let commitment = reader.bytes("identity_commitment", &m.identity_commitment);
     let act = patient.zip(commitment);
-    let act =
-        act.map(|(patient, commitment)| RegisterCommand { patient, commitment });
+    let act = act.map(|(patient, commitment)| RegisterCommand { patient, commitment });
     (header, act.map(Act::RegisterPatient))
 }
 
@@ -238,9 +237,7 @@ pub(super) fn merge(reader: &mut Reader, bytes: &[u8]) -> Read {
         reader.violation("alias", "is the patient itself; name the other id");
     }
     let reason = reader.text("reason", &m.reason, MAX_TEXT_CHARS);
-    let act = (|| {
-        Some(MergeCommand { alias: alias?, patient: patient?, reason: reason? })
-    })();
+    let act = (|| Some(MergeCommand { alias: alias?, patient: patient?, reason: reason? }))();
     (header, act.map(Act::MergePatients))
 }
 
@@ -362,8 +359,7 @@ fn readings(reader: &mut Reader, readings: &[v1::Reading]) -> Option<Vec<Reading
         .enumerate()
         .map(|(index, reading)| {
             let field = format!("readings[{index}]");
-            let measure =
-                reader.text(&format!("{field}.measure"), &reading.measure, MAX_ID_CHARS);
+            let measure = reader.text(&format!("{field}.measure"), &reading.measure, MAX_ID_CHARS);
             let unit = reader.text(&format!("{field}.unit"), &reading.unit, MAX_UNIT_CHARS);
             if !met.insert(reading.measure.as_str()) {
                 reader.violation(&field, "reads the same measure twice; send it once");

@@ -211,8 +211,7 @@ pub(super) fn overrides(
         let limit = reader.text(&format!("{field}.limit"), &item.limit, MAX_ID_CHARS);
         let reason = reader.choice(&format!("{field}.reason"), item.reason);
         let note = reader.optional_text(&format!("{field}.note"), &item.note, MAX_TEXT_CHARS);
-        let effect =
-            reader.optional_name(&format!("{field}.adverse_effect"), &item.adverse_effect);
+        let effect = reader.optional_name(&format!("{field}.adverse_effect"), &item.adverse_effect);
         let read_item = limit.zip(reason);
         read.push(read_item.map(|(limit, reason)| Override { limit, reason, note, effect }));
     }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::formulary::{Criterion, CriterionId, CriterionWhen, MeasureId, Monitoring, PhaseId, PlanId};
+use crate::formulary::{
+    Criterion, CriterionId, CriterionWhen, MeasureId, Monitoring, PhaseId, PlanId,
+};
 use crate::names::{
     AlertName, CalculationName, CourseName, PatientName, PersonName, ProtocolName, SessionName,
 };

@@ -25,8 +25,7 @@ pub(super) const ADMINISTRATORS: &[Role] = &[Role::Administrator];
 pub(super) const PUBLISHERS: &[Role] = &[Role::Pharmacist, Role::Administrator];
 
 /// May register patients and seal identities.
-pub const REGISTRARS: &[Role] =
-    &[Role::Prescriber, Role::Pharmacist, Role::Nurse, Role::Service];
+pub const REGISTRARS: &[Role] = &[Role::Prescriber, Role::Pharmacist, Role::Nurse, Role::Service];
 /// May merge two ids of one patient.
 pub(super) const MERGERS: &[Role] = &[Role::Prescriber, Role::Pharmacist];
 /// May have an identity opened.

@@ -9,7 +9,7 @@ use crate::command::{CheckCommand, DoseInputs};
 use crate::ledger::SignedRequest;
 use crate::names::CalculationName;
 use crate::pb::v1::{self, CheckRequirement, FlagKind, outcome};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, TreatmentRefusal};
 use crate::state::{Calculation, Change, Check};
 use crate::wire::quantity_text;
 
@@ -32,20 +32,16 @@ pub(super) fn asked_for(calculation: &v1::DoseCalculation, request: &SignedReque
 }
 
 impl Case<'_> {
-    pub(super) fn check_dose(
-        &self,
-        signer: &Signer,
-        act: &CheckCommand,
-    ) -> Result<Draft, Refusal> {
+    pub(super) fn check_dose(&self, signer: &Signer, act: &CheckCommand) -> Result<Draft, Refusal> {
         self.need(signer, LICENSED)?;
         let calculation = self.calculation(act.calculation)?;
         let (prescriber, inputs, result) = match &calculation.check {
             Check::Waiting { prescriber, inputs, result } => (*prescriber, inputs, result),
             Check::Differs(_) => {
-                return Err(Refusal::CheckDiffers { calculation: act.calculation });
+                return Err(TreatmentRefusal::CheckDiffers { calculation: act.calculation }.into());
             }
             Check::NotNeeded | Check::Agreed(_) => {
-                return Err(Refusal::CheckNotAsked { calculation: act.calculation });
+                return Err(TreatmentRefusal::CheckNotAsked { calculation: act.calculation }.into());
             }
         };
         if prescriber {
@@ -53,7 +49,7 @@ impl Case<'_> {
         }
         if calculation.by == signer.name {
             let person = signer.name.clone();
-            return Err(Refusal::SelfCheck { person, calculation: act.calculation });
+            return Err(TreatmentRefusal::SelfCheck { person, calculation: act.calculation }.into());
         }
         let kept = "it was serialised when the calculation was recorded";
         let first = v1::DoseInputs::decode(inputs.as_slice()).expect(kept);

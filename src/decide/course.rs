@@ -14,7 +14,7 @@ use crate::course::{Closed, Course, Missed, PastSession, Session, Windowed, days
 use crate::formulary::{Phase, Plan, Protocol};
 use crate::names::{CalculationName, CourseName, PatientName, ProtocolName, SessionName};
 use crate::pb::v1::{self, outcome};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, TreatmentRefusal};
 use crate::state::{Calculation, Change, PatientRecord};
 use crate::time::Date;
 use crate::units::{Mass, Quantity};
@@ -36,7 +36,7 @@ impl Case<'_> {
             course.is_some_and(|course| course.plan == plan.id && course.closed.is_none())
         });
         if let Some(course) = open {
-            return Err(Refusal::CourseOpen { course: *course });
+            return Err(TreatmentRefusal::CourseOpen { course: *course }.into());
         }
 
         // From here the course is accepted.
@@ -75,7 +75,7 @@ impl Case<'_> {
         self.need(signer, PRESCRIBERS)?;
         let course = self.course_that_goes_on(act.course)?;
         if let Some(session) = course.open_session() {
-            return Err(Refusal::SessionOpen { session: session.name });
+            return Err(TreatmentRefusal::SessionOpen { session: session.name }.into());
         }
 
         // From here the end is accepted.
@@ -108,7 +108,7 @@ impl Case<'_> {
         })?;
         let patient = self.state.patient(&course.patient).expect("a course has its patient");
         if let Some(session) = patient.open_session {
-            return Err(Refusal::SessionOpen { session });
+            return Err(TreatmentRefusal::SessionOpen { session }.into());
         }
         let mut soft = SoftLimits::default();
         let phase = self.phase(course, plan, &act.phase, &mut soft)?;
@@ -137,7 +137,8 @@ impl Case<'_> {
         draft.touch(&session.name);
         draft.outcome.flags = flags;
         self.put_session_line(&mut draft, course, &session, plan);
-        let patient = PatientRecord { open_session: Some(session.name), ..patient.as_ref().clone() };
+        let patient =
+            PatientRecord { open_session: Some(session.name), ..patient.as_ref().clone() };
         draft.change(Change::PutPatient(course.patient.clone(), Box::new(patient)));
         draft.change(Change::PutSession(Box::new(session)));
         Ok(draft)
@@ -210,7 +211,7 @@ impl Case<'_> {
         let Some((place, phase)) = found.filter(|(place, _)| *place >= current) else {
             let later = plan.phases.iter().skip(current).map(|phase| phase.id.to_string());
             let expected = later.collect::<Vec<_>>().join(", or later ");
-            return Err(Refusal::WrongPhase { phase: asked.to_owned(), expected });
+            return Err(TreatmentRefusal::WrongPhase { phase: asked.to_owned(), expected }.into());
         };
         for left in plan.phases.get(current..place).unwrap_or_default() {
             if self.is_over(course, left) {
@@ -247,7 +248,12 @@ impl Case<'_> {
         let last = self.state.day_of(dose.at);
         let days = days_between(last, self.state.day_of(self.now));
         if days < i64::from(phase.hard_min_days) {
-            return Err(Refusal::SessionTooEarly { days, last, minimum: phase.hard_min_days });
+            return Err(TreatmentRefusal::SessionTooEarly {
+                days,
+                last,
+                minimum: phase.hard_min_days,
+            }
+            .into());
         }
         let planned = phase.interval_days;
         if days < i64::from(phase.soft_min_days) {
@@ -289,9 +295,8 @@ impl Case<'_> {
         let today = self.state.day_of(self.now);
         for window in &plan.windows {
             let days = window.days;
-            let past = Windowed::of(&patient.doses, &plan.drug, days, today, |at| {
-                self.state.day_of(at)
-            });
+            let past =
+                Windowed::of(&patient.doses, &plan.drug, days, today, |at| self.state.day_of(at));
             if past.doses >= u32::from(window.sessions) {
                 let text = format!(
                     "this would be session {} within {days} days, usual are at most {}",
@@ -318,8 +323,7 @@ impl Case<'_> {
         draft.touch(&course.patient);
         draft.touch(&act.course);
         let mut course = course.as_ref().clone();
-        let missed =
-            Missed { entry: self.index, planned: act.planned, reason: act.reason.into() };
+        let missed = Missed { entry: self.index, planned: act.planned, reason: act.reason.into() };
         course.missed.push(missed);
         draft.change(Change::PutCourse(act.course, Box::new(course)));
         Ok(draft)
@@ -334,7 +338,7 @@ impl Case<'_> {
         let session = open_session(self.state, act.session)?;
         self.nothing_in_hands(&session.patient)?;
         if session.first_dose.is_some() {
-            return Err(Refusal::DoseGiven { session: act.session });
+            return Err(TreatmentRefusal::DoseGiven { session: act.session }.into());
         }
 
         // From here it is called off.
@@ -398,10 +402,8 @@ impl Case<'_> {
     fn void(&self, draft: &mut Draft, calculation: Option<CalculationName>) {
         let Some(CalculationName(index)) = calculation else { return };
         if let Some(calculation) = self.state.calculation(index) {
-            let calculation = Calculation {
-                expires: calculation.expires.min(self.now),
-                ..calculation.clone()
-            };
+            let calculation =
+                Calculation { expires: calculation.expires.min(self.now), ..calculation.clone() };
             draft.change(Change::PutCalculation(index, calculation));
         }
     }
@@ -411,7 +413,7 @@ impl Case<'_> {
         let course = self.state.course(name);
         let course = course.ok_or_else(|| Refusal::Unknown { resource: name.to_string() })?;
         if course.closed.is_some() {
-            return Err(Refusal::CourseClosed { course: name });
+            return Err(TreatmentRefusal::CourseClosed { course: name }.into());
         }
         Ok(course)
     }
@@ -423,7 +425,7 @@ impl Case<'_> {
         if held.is_empty() {
             return Ok(());
         }
-        Err(Refusal::VialStillOut { dispensings: held.join(", ") })
+        Err(TreatmentRefusal::VialStillOut { dispensings: held.join(", ") }.into())
     }
 
     /// A day that a person gives is not after today at the site.

@@ -11,7 +11,7 @@ use crate::course::{Papers, Session, keeps_from_discharge};
 use crate::ledger::RequestKind;
 use crate::names::SessionName;
 use crate::pb::v1::{self, FlagKind, outcome};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, TreatmentRefusal};
 use crate::state::Change;
 use crate::wire::date_to_wire;
 
@@ -27,7 +27,7 @@ impl Case<'_> {
             return Ok(self.home(act, session, Vec::new(), ""));
         }
         if act.early_reason.is_none() {
-            return Err(Refusal::NotDischargeable { unmet: unmet.join("; ") });
+            return Err(TreatmentRefusal::NotDischargeable { unmet: unmet.join("; ") }.into());
         }
         let others: Vec<String> = self
             .state
@@ -37,12 +37,17 @@ impl Case<'_> {
             .collect();
         if others.is_empty() {
             let alone = "; and no other prescriber is enrolled who could approve it";
-            return Err(Refusal::NotDischargeable { unmet: unmet.join("; ") + alone });
+            return Err(
+                TreatmentRefusal::NotDischargeable { unmet: unmet.join("; ") + alone }.into()
+            );
         }
 
         // From here it is put forward.
         let mut draft = Draft::new(outcome::Result::Proposed(v1::Proposed {
-            awaiting: format!("the patient stays until one of these approves: {}", others.join(", ")),
+            awaiting: format!(
+                "the patient stays until one of these approves: {}",
+                others.join(", ")
+            ),
         }));
         touch_session(&mut draft, session);
         draft.change(Change::Propose(self.proposal(signer)));
@@ -64,13 +69,10 @@ impl Case<'_> {
         let session = open_session(self.state, act.session)?;
         self.nothing_in_hands(&session.patient)?;
         if session.first_dose.is_none() {
-            return Err(Refusal::NothingGiven { session: act.session });
+            return Err(TreatmentRefusal::NothingGiven { session: act.session }.into());
         }
-        let papers = Papers {
-            escort: act.escort_present,
-            no_driving: act.no_driving,
-            leaflet: act.leaflet,
-        };
+        let papers =
+            Papers { escort: act.escort_present, no_driving: act.no_driving, leaflet: act.leaflet };
         let (_, plan) = self.state.plan_of_session(session);
         let unmet = keeps_from_discharge(session, &plan.monitoring, papers, self.now);
         Ok((session, unmet))
@@ -85,9 +87,8 @@ impl Case<'_> {
     ) -> Draft {
         let minutes = session.minutes_since_first_dose(self.now).unwrap_or_default();
         let course = self.state.course_of_session(session.name);
-        let line = course.and_then(|(_, course)| {
-            course.sessions.iter().find(|line| line.name == session.name)
-        });
+        let line = course
+            .and_then(|(_, course)| course.sessions.iter().find(|line| line.name == session.name));
         let early = act.early_reason.as_deref().filter(|_| !unmet.is_empty());
         let reason = early.map(|reason| format!("{reason}; {}", unmet.join("; ")));
         let mut draft = Draft::new(outcome::Result::Discharge(v1::Discharge {
@@ -98,7 +99,10 @@ impl Case<'_> {
             form_due_date: line.and_then(|line| line.form_due).map(date_to_wire),
         }));
         if let Some(reason) = reason {
-            draft.flag(FlagKind::EarlyDischarge, format!("left before the rules allowed it: {reason}"));
+            draft.flag(
+                FlagKind::EarlyDischarge,
+                format!("left before the rules allowed it: {reason}"),
+            );
         }
         self.end(&mut draft, session);
         for proposal in self.waiting_for(session.name) {

@@ -12,7 +12,7 @@ use crate::course::{Answered, Course};
 use crate::formulary::{Question, QuestionWeight};
 use crate::names::{CourseName, PatientName};
 use crate::pb::v1::{self, FlagKind, outcome};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, TreatmentRefusal};
 use crate::state::{Change, PatientRecord};
 use crate::wire::{date_to_wire, timestamp_to_wire};
 
@@ -24,7 +24,7 @@ impl Case<'_> {
     ) -> Result<Draft, Refusal> {
         self.need(signer, REGISTRARS)?;
         if self.state.patient_as_named(&act.patient).is_some() {
-            return Err(Refusal::PatientExists);
+            return Err(TreatmentRefusal::PatientExists.into());
         }
 
         // From here the registration is accepted.
@@ -41,14 +41,16 @@ impl Case<'_> {
         self.need(signer, MERGERS)?;
         let own = |name: &PatientName| {
             let record = self.state.patient_as_named(name);
-            record.filter(|record| record.merged_into.is_none()).ok_or(Refusal::PatientUnknown)
+            record
+                .filter(|record| record.merged_into.is_none())
+                .ok_or(TreatmentRefusal::PatientUnknown)
         };
         let (alias, patient) = (own(&act.alias)?, own(&act.patient)?);
         if let Some(session) = alias.open_session {
-            return Err(Refusal::SessionOpen { session });
+            return Err(TreatmentRefusal::SessionOpen { session }.into());
         }
         if let Some(course) = self.open_by_the_same_plan(alias, patient) {
-            return Err(Refusal::CourseOpen { course });
+            return Err(TreatmentRefusal::CourseOpen { course }.into());
         }
 
         // From here the merge is accepted.
@@ -179,8 +181,7 @@ impl Case<'_> {
             by: signer.name.clone(),
             at: act.answered,
             last_day: day.add_days(valid).unwrap_or(day),
-            passed: reason
-                .map(|item| (item.reason.into(), item.note.clone().unwrap_or_default())),
+            passed: reason.map(|item| (item.reason.into(), item.note.clone().unwrap_or_default())),
         })
     }
 
@@ -190,7 +191,7 @@ impl Case<'_> {
         name: &'s PatientName,
     ) -> Result<(&'s PatientName, &'s PatientRecord), Refusal> {
         let own = self.state.patient_name(name);
-        let record = self.state.patient(own).ok_or(Refusal::PatientUnknown)?;
+        let record = self.state.patient(own).ok_or(TreatmentRefusal::PatientUnknown)?;
         Ok((own, record))
     }
 }

@@ -11,11 +11,9 @@ use crate::course::{Course, Effect, Observed, OpenAlert, Session, late};
 use crate::formulary::{Formulary, MeasureId};
 use crate::names::{AlertName, CourseName, EffectName};
 use crate::pb::v1::{self, FlagKind, outcome};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, TreatmentRefusal};
 use crate::state::Change;
-use crate::wire::{
-    alert_to_wire, date_to_wire, effect_kind_from_wire, effect_to_wire,
-};
+use crate::wire::{alert_to_wire, date_to_wire, effect_kind_from_wire, effect_to_wire};
 
 impl Case<'_> {
     pub(super) fn observe(
@@ -30,7 +28,8 @@ impl Case<'_> {
             act.readings.iter().map(|reading| value(&record.formulary, reading)).collect();
         let observed = Observed { at: act.observed, values: values? };
         self.not_future("observed_time", act.observed)?;
-        if session.started.micros_since(act.observed) > super::span_micros(plan.monitoring.before_valid)
+        if session.started.micros_since(act.observed)
+            > super::span_micros(plan.monitoring.before_valid)
         {
             let before = format!("the session began at {}", session.started);
             return Err(Refusal::TooEarly { field: "observed_time", moment: act.observed, before });
@@ -84,7 +83,7 @@ impl Case<'_> {
     ) -> Result<Draft, Refusal> {
         self.need(signer, PRESCRIBERS)?;
         let session = self.state.session_of_alert(act.alert);
-        let session = session.ok_or(Refusal::AlertNotOpen { alert: act.alert })?;
+        let session = session.ok_or(TreatmentRefusal::AlertNotOpen { alert: act.alert })?;
 
         // From here the acknowledgement is accepted.
         let mut draft = Draft::new(outcome::Result::AlertAcknowledged(v1::AlertAcknowledged {
@@ -107,7 +106,11 @@ impl Case<'_> {
         let (name, course_name, course, before) = self.effect_subject(act.subject)?;
         let kind = effect_kind_from_wire(act.kind).expect("the request's reading refused none");
         if let Some(before) = before.filter(|before| before.kind != kind) {
-            return Err(Refusal::EffectDiffers { effect: name, recorded: before.kind.word() });
+            return Err(TreatmentRefusal::EffectDiffers {
+                effect: name,
+                recorded: before.kind.word(),
+            }
+            .into());
         }
         self.not_future("onset_time", act.onset)?;
         if let Some(end) = act.end {
@@ -180,13 +183,14 @@ impl Case<'_> {
             found.ok_or_else(|| Refusal::Unknown { resource: act.session.to_string() })?;
         let line = course.sessions.iter().find(|line| line.name == act.session);
         let line = line.expect("the state's index follows the courses");
-        let none = |why| Refusal::NoForm { session: act.session, why };
-        let due = line.form_due.ok_or_else(|| none("its plan asks for none, or nothing was given"))?;
+        let none = |why| TreatmentRefusal::NoForm { session: act.session, why };
+        let due =
+            line.form_due.ok_or_else(|| none("its plan asks for none, or nothing was given"))?;
         if line.ended.is_none() {
-            return Err(none("it is still open; discharge the patient first"));
+            return Err(none("it is still open; discharge the patient first").into());
         }
         if line.form_sent.is_some() {
-            return Err(none("it is recorded as sent already"));
+            return Err(none("it is recorded as sent already").into());
         }
         self.day_not_future("sent_date", act.sent)?;
 
@@ -220,20 +224,19 @@ pub(super) fn touch_session(draft: &mut Draft, session: &Session) {
 /// A reading that can be, of a measure of the formulary.
 fn value(formulary: &Formulary, reading: &ReadingCommand) -> Result<(MeasureId, i32), Refusal> {
     let measure = reading.measure.parse().ok().and_then(|id| formulary.measure(&id));
-    let measure = measure.ok_or_else(|| Refusal::Unknown {
-        resource: format!("the measure {}", reading.measure),
-    })?;
-    let impossible = |expected| Refusal::Implausible {
+    let measure = measure
+        .ok_or_else(|| Refusal::Unknown { resource: format!("the measure {}", reading.measure) })?;
+    let impossible = |expected| TreatmentRefusal::Implausible {
         measure: measure.name.clone(),
         value: reading.value,
         unit: reading.unit.clone(),
         expected,
     };
     if reading.unit != measure.unit {
-        return Err(impossible(format!("it is read in {}", measure.unit)));
+        return Err(impossible(format!("it is read in {}", measure.unit)).into());
     }
     if !(measure.lowest..=measure.highest).contains(&reading.value) {
-        return Err(impossible(format!("it is {} to {}", measure.lowest, measure.highest)));
+        return Err(impossible(format!("it is {} to {}", measure.lowest, measure.highest)).into());
     }
     Ok((measure.id.clone(), reading.value))
 }

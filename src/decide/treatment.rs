@@ -8,7 +8,7 @@ use crate::command::{DoseInputs, Override};
 use crate::course::{BeforeDose, Course, Met, Session, Windowed, before_dose};
 use crate::formulary::{Phase, Plan, Protocol, QuestionWeight};
 use crate::pb::v1::{self, Answer, OverrideReason};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, TreatmentRefusal};
 use crate::state::{FormularyRecord, PatientRecord, State};
 use crate::time::Timestamp;
 use crate::units::{Quantity, QuantityError, Rational, Unit, Weight};
@@ -35,7 +35,10 @@ impl<'a> Treatment<'a> {
     ) -> Result<Option<Self>, Refusal> {
         let Some(name) = inputs.session else {
             return match record.formulary.plan_of(&protocol.id) {
-                Some(_) => Err(Refusal::SessionRequired { protocol: inputs.protocol.clone() }),
+                Some(_) => {
+                    Err(TreatmentRefusal::SessionRequired { protocol: inputs.protocol.clone() }
+                        .into())
+                }
                 None => Ok(None),
             };
         };
@@ -46,11 +49,12 @@ impl<'a> Treatment<'a> {
         }
         let patient = state.patient(&session.patient).expect("a session has its patient");
         if session.protocol != inputs.protocol {
-            return Err(Refusal::SessionDiffers {
+            return Err(TreatmentRefusal::SessionDiffers {
                 session: name,
                 found: format!("by {}", session.protocol),
                 asked: inputs.protocol.to_string(),
-            });
+            }
+            .into());
         }
         known_effects(patient, state, &inputs.overrides)?;
         let (_, plan) = state.plan_of_session(session);
@@ -73,7 +77,9 @@ impl<'a> Treatment<'a> {
     /// The readings before the dose: what stops it, and what needs a reason.
     pub(super) fn readings(&self, soft: &mut SoftLimits) -> Result<(), Refusal> {
         if !self.before.stopping.is_empty() {
-            return Err(Refusal::VitalsOutside { criteria: said(&self.before.stopping) });
+            return Err(
+                TreatmentRefusal::VitalsOutside { criteria: said(&self.before.stopping) }.into()
+            );
         }
         for met in &self.before.asking {
             soft.passed(&before_limit(met), met.to_string());
@@ -135,7 +141,8 @@ impl<'a> Treatment<'a> {
             let limit = limit.to_quantity(Unit::Milligram).map_err(broken)?;
             if mass.value() > limit.value() {
                 let days = window.days;
-                let text = format!("with this dose {mass} within {days} days, usual is up to {limit}");
+                let text =
+                    format!("with this dose {mass} within {days} days, usual is up to {limit}");
                 soft.passed(&format!("MASS_WINDOW:{days}"), text);
             }
         }
@@ -166,7 +173,7 @@ pub(super) fn open_session(
     match state.session(name) {
         Some(session) => Ok(session),
         None if state.course_of_session(name).is_some() => {
-            Err(Refusal::SessionNotOpen { session: name })
+            Err(TreatmentRefusal::SessionNotOpen { session: name }.into())
         }
         None => Err(Refusal::Unknown { resource: name.to_string() }),
     }
@@ -181,12 +188,12 @@ fn ready<'a>(
 ) -> Result<BeforeDose<'a>, Refusal> {
     if let Some(alert) = session.alerts.first() {
         let action = alert.action.clone();
-        return Err(Refusal::AlertOpen { alert: alert.name, action });
+        return Err(TreatmentRefusal::AlertOpen { alert: alert.name, action }.into());
     }
     if let Some(calculation) = session.calculation {
         let handed_out = state.calculation(calculation.0).is_some_and(|it| !it.dispensed.is_zero());
         if handed_out || session.first_dose.is_some() {
-            return Err(Refusal::DuplicateDose { calculation });
+            return Err(TreatmentRefusal::DuplicateDose { calculation }.into());
         }
     }
     let before = before_dose(session, &plan.monitoring, now);
@@ -200,10 +207,11 @@ pub(super) fn read_enough(before: &BeforeDose<'_>, plan: &Plan) -> Result<(), Re
         return Ok(());
     }
     let measures: Vec<String> = before.missing.iter().map(ToString::to_string).collect();
-    Err(Refusal::VitalsMissing {
+    Err(TreatmentRefusal::VitalsMissing {
         measures: measures.join(", "),
         within: plan.monitoring.before_valid.to_string(),
-    })
+    }
+    .into())
 }
 
 /// The limit's name under which a reading before the dose is passed.

@@ -8,7 +8,7 @@ use super::word::words;
 words! {
     /// What follows when a question is answered so that it stops the dose, or is answered with
     /// "unknown"; and when a reading before a dose meets a criterion.
-    QuestionWeight "a weight" {
+    QuestionWeight "a weight of a question" {
         /// No dose, and no override.
         Hard = "hard",
         /// No dose without a coded reason, which reports show.

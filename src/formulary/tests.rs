@@ -1,3 +1,5 @@
+mod course;
+
 use super::*;
 use proptest::prelude::*;
 

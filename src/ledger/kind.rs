@@ -133,11 +133,15 @@ impl RequestKind {
             Self::OpenCourse => ("CourseService", "vialedger.v1.OpenCourseRequest"),
             Self::CloseCourse => ("CourseService", "vialedger.v1.CloseCourseRequest"),
             Self::StartSession => ("CourseService", "vialedger.v1.StartSessionRequest"),
-            Self::RecordMissedSession => ("CourseService", "vialedger.v1.RecordMissedSessionRequest"),
+            Self::RecordMissedSession => {
+                ("CourseService", "vialedger.v1.RecordMissedSessionRequest")
+            }
             Self::CancelSession => ("CourseService", "vialedger.v1.CancelSessionRequest"),
             Self::RecordObservation => ("CourseService", "vialedger.v1.RecordObservationRequest"),
             Self::AcknowledgeAlert => ("CourseService", "vialedger.v1.AcknowledgeAlertRequest"),
-            Self::RecordAdverseEffect => ("CourseService", "vialedger.v1.RecordAdverseEffectRequest"),
+            Self::RecordAdverseEffect => {
+                ("CourseService", "vialedger.v1.RecordAdverseEffectRequest")
+            }
             Self::DischargePatient => ("CourseService", "vialedger.v1.DischargePatientRequest"),
             Self::RecordFormSent => ("CourseService", "vialedger.v1.RecordFormSentRequest"),
         }

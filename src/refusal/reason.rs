@@ -1,6 +1,6 @@
 //! The stable names of the refusals, their order, and what becomes of each.
 
-use super::{Refusal, RefusalClass};
+use super::{Refusal, RefusalClass, TreatmentRefusal};
 use crate::pb::v1;
 
 impl Refusal {
@@ -97,17 +97,12 @@ impl Refusal {
             Self::NotTheHolder { .. } => "NOT_THE_HOLDER",
             Self::SelfApproval { .. } => "SELF_APPROVAL",
             Self::SelfWitness { .. } => "SELF_WITNESS",
-            Self::SelfCheck { .. } => "SELF_CHECK",
             Self::Unknown { .. } => "UNKNOWN_RESOURCE",
             Self::ProposalDiffers { .. } => "PROPOSAL_DIFFERS",
             Self::Exists { .. } => "RESOURCE_EXISTS",
             Self::NoFormulary => "NO_FORMULARY",
             Self::UnknownGtin { .. } => "UNKNOWN_GTIN",
             Self::CalculationExpired { .. } => "CALCULATION_EXPIRED",
-            Self::PatientUnknown => "PATIENT_UNKNOWN",
-            Self::PatientExists => "PATIENT_EXISTS",
-            Self::SessionNotOpen { .. } => "SESSION_NOT_OPEN",
-            Self::CourseClosed { .. } => "COURSE_CLOSED",
             Self::LastAdministrator { .. } => "LAST_ADMINISTRATOR",
             Self::FormularyInvalid { .. } => "FORMULARY_INVALID",
             Self::ScanDiffers { .. } => "SCAN_DIFFERS",
@@ -126,25 +121,6 @@ impl Refusal {
             Self::AlreadyWitnessed { .. } => "ALREADY_WITNESSED",
             Self::WitnessedAmountDiffers { .. } => "WITNESSED_AMOUNT_DIFFERS",
             Self::Vial(_) => "VIAL_STATE",
-            Self::SessionOpen { .. } => "SESSION_OPEN",
-            Self::CourseOpen { .. } => "COURSE_OPEN",
-            Self::SessionRequired { .. } => "SESSION_REQUIRED",
-            Self::SessionDiffers { .. } => "SESSION_DIFFERS",
-            Self::WrongPhase { .. } => "WRONG_PHASE",
-            Self::VitalsMissing { .. } => "VITALS_MISSING",
-            Self::AlertOpen { .. } => "ALERT_OPEN",
-            Self::DuplicateDose { .. } => "DUPLICATE_DOSE",
-            Self::CheckRequired { .. } => "CHECK_REQUIRED",
-            Self::CheckDiffers { .. } => "CHECK_DIFFERS",
-            Self::CheckNotAsked { .. } => "CHECK_NOT_ASKED",
-            Self::HomeSupply { .. } => "HOME_SUPPLY",
-            Self::VialStillOut { .. } => "VIAL_STILL_OUT",
-            Self::NothingGiven { .. } => "NOTHING_GIVEN",
-            Self::DoseGiven { .. } => "DOSE_GIVEN",
-            Self::NotDischargeable { .. } => "NOT_DISCHARGEABLE",
-            Self::AlertNotOpen { .. } => "ALERT_NOT_OPEN",
-            Self::EffectDiffers { .. } => "EFFECT_DIFFERS",
-            Self::NoForm { .. } => "NO_FORM",
             Self::WrongDrug { .. } => "WRONG_DRUG",
             Self::AgeOutside { .. } => "AGE_OUTSIDE_PROTOCOL",
             Self::Unanswered { .. } => "QUESTION_UNANSWERED",
@@ -152,12 +128,6 @@ impl Refusal {
             Self::WeightNotMeasured { .. } => "WEIGHT_NOT_MEASURED",
             Self::Undiluted { .. } => "UNDILUTED",
             Self::OverHardLimit { .. } => "OVER_HARD_LIMIT",
-            Self::SessionTooEarly { .. } => "SESSION_TOO_EARLY",
-            Self::VitalsOutside { .. } => "VITALS_OUTSIDE",
-            Self::Implausible { .. } => "IMPLAUSIBLE_READING",
-            Self::AgeDiffers => "AGE_DIFFERS",
-            Self::IdentityNotHeld => "IDENTITY_NOT_HELD",
-            Self::IdentityInText { .. } => "IDENTITY_IN_TEXT",
             Self::NotCalculable(_) => "NOT_CALCULABLE",
             Self::SoftLimit { .. } => "SOFT_LIMIT",
             Self::OverDraw { .. } => "OVER_DRAW",
@@ -166,6 +136,7 @@ impl Refusal {
             Self::TooEarly { .. } => "TOO_EARLY",
             Self::WeightTooOld { .. } => "WEIGHT_TOO_OLD",
             Self::TooLong => "ENTRY_TOO_LONG",
+            Self::Treatment(refusal) => refusal.reason(),
             Self::Recorded { reason, .. } => reason,
         }
     }
@@ -189,8 +160,12 @@ impl Refusal {
             Self::RoleNotHeld { .. } | Self::Recorded { reason: "ROLE_NOT_HELD", .. } => {
                 RefusalClass::PermissionDenied
             }
-            Self::Unknown { .. } | Self::PatientUnknown => RefusalClass::NotFound,
-            Self::Exists { .. } | Self::PatientExists => RefusalClass::AlreadyExists,
+            Self::Unknown { .. } | Self::Treatment(TreatmentRefusal::PatientUnknown) => {
+                RefusalClass::NotFound
+            }
+            Self::Exists { .. } | Self::Treatment(TreatmentRefusal::PatientExists) => {
+                RefusalClass::AlreadyExists
+            }
             _ => RefusalClass::Precondition,
         }
     }
@@ -198,18 +173,16 @@ impl Refusal {
     /// Whether a compliance officer must be able to see it, so that it is kept as an entry of its own.
     #[must_use]
     pub fn recorded(&self) -> bool {
+        if let Self::Treatment(refusal) = self {
+            return refusal.recorded();
+        }
         matches!(
             self,
             Self::RoleNotHeld { .. }
                 | Self::SelfApproval { .. }
                 | Self::SelfWitness { .. }
-                | Self::SelfCheck { .. }
-                | Self::HomeSupply { .. }
-                | Self::NotDischargeable { .. }
                 | Self::AgeOutside { .. }
                 | Self::Contraindicated { .. }
-                | Self::SessionTooEarly { .. }
-                | Self::VitalsOutside { .. }
                 | Self::Undiluted { .. }
                 | Self::OverHardLimit { .. }
                 | Self::OverDraw { .. }
@@ -242,26 +215,7 @@ impl Refusal {
             | Self::AboveCalculatedDose { calculation, .. }
             | Self::CalculationExpired { calculation } => Some(calculation.to_string()),
             Self::DispensingSettled { dispensing } => Some(dispensing.to_string()),
-            Self::SelfCheck { calculation, .. }
-            | Self::DuplicateDose { calculation }
-            | Self::CheckRequired { calculation, .. }
-            | Self::CheckDiffers { calculation }
-            | Self::CheckNotAsked { calculation } => Some(calculation.to_string()),
-            Self::SessionNotOpen { session }
-            | Self::SessionOpen { session }
-            | Self::SessionDiffers { session, .. }
-            | Self::NothingGiven { session }
-            | Self::DoseGiven { session }
-            | Self::NoForm { session, .. } => Some(session.to_string()),
-            Self::CourseClosed { course } | Self::CourseOpen { course } => {
-                Some(course.to_string())
-            }
-            Self::AlertOpen { alert, .. } | Self::AlertNotOpen { alert } => {
-                Some(alert.to_string())
-            }
-            Self::EffectDiffers { effect, .. } => Some(effect.to_string()),
-            Self::SessionRequired { protocol } => Some(protocol.to_string()),
-            Self::HomeSupply { product } => Some(product.clone()),
+            Self::Treatment(refusal) => refusal.resource(),
             Self::OrderFormMissing { product } | Self::WrongDrug { product, .. } => {
                 Some(product.clone())
             }

@@ -118,9 +118,7 @@ impl State {
     /// The open session that an open alert was raised in.
     #[must_use]
     pub fn session_of_alert(&self, name: AlertName) -> Option<&Arc<Session>> {
-        self.sessions
-            .values()
-            .find(|session| session.alerts.iter().any(|alert| alert.name == name))
+        self.sessions.values().find(|session| session.alerts.iter().any(|alert| alert.name == name))
     }
 
     /// The sessions whose monitoring form was not sent yet, with their courses.

@@ -110,6 +110,18 @@ impl State {
         self.wastes.get(&name).and_then(|vial| self.vials.get(vial))
     }
 
+    /// What is in anybody's hands for a patient.
+    pub fn in_hands_for<'a>(
+        &'a self,
+        patient: &'a PatientName,
+    ) -> impl Iterator<Item = DispensingName> + 'a {
+        let own = self.patient_name(patient);
+        self.dispensings.iter().filter_map(move |(name, vial)| {
+            let portion = self.vials.get(vial)?.portions().get(name)?;
+            (self.patient_name(&portion.patient) == own).then_some(*name)
+        })
+    }
+
     /// The vials in stock of a product at a place that can be used on `today` or later, earliest expiry first.
     pub fn shelf<'a>(
         &'a self,

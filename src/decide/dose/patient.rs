@@ -135,7 +135,11 @@ pub(in crate::decide) fn question_stops(question: &Question, answer: Answer) -> 
 }
 
 /// What cannot be older or later than it is.
-pub(super) fn times(protocol: &Protocol, inputs: &DoseInputs, now: Timestamp) -> Result<(), Refusal> {
+pub(super) fn times(
+    protocol: &Protocol,
+    inputs: &DoseInputs,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let measured = inputs.weight_time;
     if measured.micros_since(now) > CLOCK_SKEW {
         let moment = measured.to_string();

@@ -35,12 +35,13 @@ impl Sum {
         let dose = input.dose;
         let working = dosing::calculate(&input).map_err(no_dose)?;
         let missing = |what: &str| {
-            Refusal::NotCalculable(format!("{what} is needed to say what to draw up; send it as well"))
+            Refusal::NotCalculable(format!(
+                "{what} is needed to say what to draw up; send it as well"
+            ))
         };
         let measured = working.measured.clone().ok_or_else(|| missing("the syringe"))?;
         let exact = working.exact_dose.ok_or_else(|| missing("the infusion's duration"))?;
-        let exact_amount =
-            working.exact_amount.ok_or_else(|| missing("the product's strength"))?;
+        let exact_amount = working.exact_amount.ok_or_else(|| missing("the product's strength"))?;
         let plan = working.containers.clone().ok_or_else(|| missing("the container's content"))?;
         Ok(Self { dose, working, measured, exact, exact_amount, plan })
     }
@@ -75,10 +76,7 @@ impl Sum {
             measured_dose: Some(quantity_to_wire(self.measured.dose)),
             containers: self.plan.count(),
             remainder: Some(amount_to_wire(self.plan.remainder)),
-            pump_rate: working
-                .infusion
-                .as_ref()
-                .map(|infusion| quantity_to_wire(infusion.setting)),
+            pump_rate: working.infusion.as_ref().map(|infusion| quantity_to_wire(infusion.setting)),
             steps: steps.collect(),
             readback: working.sentence.clone(),
             expire_time: Some(timestamp_to_wire(expires)),

@@ -10,6 +10,7 @@ use crate::formulary::raw::{
 };
 use crate::formulary::reader::{Read, Reader, Refused};
 use crate::formulary::slug::{CriterionId, MeasureId};
+use crate::formulary::word::Word;
 use std::sync::Arc;
 
 /// Lines of either list of a leaflet at most.
@@ -197,7 +198,10 @@ fn read_weight(
     raw: &RawCriterion,
     when: Read<CriterionWhen>,
 ) -> Read<Option<QuestionWeight>> {
-    let weight = raw.weight.as_ref().map(|field| reader.word(field)).transpose();
+    let weight = reader.optional(raw.weight.as_ref(), |word| {
+        let message = || format!("`{word}` is not a weight of a criterion; write hard or soft");
+        QuestionWeight::read(word).map_err(|_| message())
+    });
     match (when?, &raw.weight) {
         (CriterionWhen::Before, None) => {
             let message = "a criterion before a dose is hard or soft; add weight";
