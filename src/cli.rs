@@ -15,6 +15,7 @@ mod entries;
 pub mod error;
 pub mod exit;
 mod formulary;
+pub mod identity;
 mod init;
 pub mod json;
 mod key;
@@ -152,7 +153,7 @@ pub struct Desk {
 /// Does a task. An error is the caller's to report.
 pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
     match task {
-        Task::Demo(args) => demo::run(args, desk).await?,
+        Task::Demo(args) => Box::pin(demo::run(args, desk)).await?,
         Task::Init(args) => init::run(*args, desk).await?,
         Task::Key(command) => key::run(&command, desk)?,
         Task::Token(args) => key::token(&args, desk)?,
