@@ -12,6 +12,7 @@ use tracing::subscriber::SetGlobalDefaultError;
 
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::identity;
 use crate::cli::output::{Output, print};
 use crate::cli::serve::{LogForm, LogLevel, ServeArgs};
 use crate::cli::{self, Cli, Command, Desk};
@@ -122,7 +123,14 @@ fn serve(args: &ServeArgs, desk: &Desk) -> Result<Exit, AppError> {
         return Err(CliError::from(StoreError::Missing { path }).into());
     }
     let key = Key::load(&folder.signing_key(), None).map_err(CliError::from)?;
-    let options = ServiceOptions { clock: desk.clock.clone(), ..ServiceOptions::default() };
+    let identities = identity::serving_key(&folder, args.identity_key.as_deref())?;
+    if identities.is_new {
+        let path = identities.path.display();
+        tracing::warn!(%path, "a new identity key was made: keep a copy, nothing else opens what it seals");
+    }
+    let clock = desk.clock.clone();
+    let identity_key = Some(identities.key);
+    let options = ServiceOptions { clock, identity_key, ..ServiceOptions::default() };
     let (service, writer) =
         Service::open(&args.folder, key.signing_key(), options).map_err(CliError::from)?;
     let runtime = Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;

@@ -15,6 +15,7 @@ mod entries;
 pub mod error;
 pub mod exit;
 mod formulary;
+pub mod identity;
 mod init;
 pub mod json;
 mod key;

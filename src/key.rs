@@ -5,8 +5,12 @@
 //! or under a passphrase ("ENCRYPTED PRIVATE KEY", PBES2 with scrypt and AES-256-CBC). A file that
 //! a group or others may read is refused, in the manner of ssh: whoever can read a person's key can
 //! sign as that person.
+//!
+//! Beside them, and of another kind, the [`IdentityKey`], which signs nothing: the identities of
+//! patients are encrypted with it.
 
 mod file;
+mod identity;
 mod possession;
 
 use std::fmt;
@@ -19,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::tlog::PublicKey;
 
+pub use identity::{IDENTITY_KEY_BYTES, IdentityKey};
 pub use possession::prove_possession;
 
 /// Length of an Ed25519 secret seed, in bytes (RFC 8032).
@@ -89,6 +94,26 @@ pub enum KeyError {
         path: PathBuf,
         /// What is wrong with it; holds nothing of its content.
         detail: String,
+    },
+    /// There is no such identity key.
+    #[error(
+        "there is no identity key {}: bring it back from where it is kept, or say where it is with --identity-key; \
+         without it the sealed identities of patients cannot be read, and a new key does not help",
+        path.display()
+    )]
+    IdentityKeyMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is no identity key.
+    #[error(
+        "{} is not an identity key: its one line is \"vialedger-identity-key-v1\" and the key in base64; get it back \
+         from where a copy is kept",
+        path.display()
+    )]
+    IdentityKeyMalformed {
+        /// The file.
+        path: PathBuf,
     },
     /// The file is protected and no passphrase was given.
     #[error(

@@ -39,7 +39,7 @@
 //! |---|---|
 //! | `units`, `dsse`, `tlog`, `pb` | exact quantities; what is signed; trees, notes, checkpoints, proofs; generated messages |
 //! | `time`, `role` | moments and days, without a "now"; what a person may do |
-//! | `ident`, `names` | NDC, GTIN, GS1, DEA, NPI; resource names |
+//! | `ident`, `identity`, `names` | NDC, GTIN, GS1, DEA, NPI; who a patient is, and its commitment; resource names |
 //! | `formulary` | products, protocols and plans of treatment: validated, immutable, content-hashed |
 //! | `dosing`, `vial`, `course` | the calculation; the life of one vial; a patient's course of treatment |
 //! | `wire` | the one place between core values and messages |
@@ -48,7 +48,8 @@
 //! | `state` | everything folded from the entries |
 //! | `decide` | the rules |
 //! | `audit` | everything derived again from the bytes |
-//! | `clock`, `key`, `store`, `token` | the only clock; keys in files; SQLite; bearer tokens |
+//! | `clock`, `key`, `token` | the only clock; keys in files; bearer tokens |
+//! | `store` | SQLite: the ledger, and beside it the sealed identities |
 //! | `service` | queue, decide, append, receipt |
 //! | `grpc`, `client`, `telemetry` | tonic services, the signing client, the log |
 //! | `server` | listener, TLS, shutdown |
@@ -75,6 +76,7 @@ pub mod dsse;
 pub mod formulary;
 pub mod grpc;
 pub mod ident;
+pub mod identity;
 pub mod key;
 pub mod ledger;
 pub mod names;

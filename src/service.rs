@@ -5,6 +5,8 @@
 //! * [`Service::submit`] is the only way to write. Requests wait in a bounded queue for one thread, which decides them
 //!   in order and commits as many together as there are. An answer is given only after its commit. Receipts are made
 //!   by whoever asked, from the [`Published`] ledger, and cost the writer nothing.
+//! * Identities of patients are sealed and opened beside the ledger, and never pass through the queue:
+//!   [`Service::seal_identity`], [`Service::identity`].
 //! * Everything else reads: from [`Published`], which is the memory of the newest commit, or from connections of its own.
 //!
 //! When a commit fails, the memory is thrown away and read again from disk before the next write; when that fails too,
@@ -12,6 +14,7 @@
 
 mod answer;
 mod error;
+mod identity;
 mod init;
 mod published;
 mod query;
@@ -40,8 +43,11 @@ pub use writer::CLOCK_TOLERANCE_MICROS;
 
 use crate::clock::{Clock, Stopwatch};
 use crate::command::Command;
+use crate::key::IdentityKey;
 use crate::ledger::SignedRequest;
-use crate::store::{LedgerFolder, Loaded, Reader, Readers, Store, StoreError, StoreOptions, load};
+use crate::store::{
+    Identities, LedgerFolder, Loaded, Reader, Readers, Store, StoreError, StoreOptions, load,
+};
 use published::Newest;
 use queue::{Gate, Job, Status, writer_is_gone};
 use snapshots::Snapshots;
@@ -65,6 +71,9 @@ pub struct ServiceOptions {
     pub store: StoreOptions,
     /// Entries between two snapshots of the state.
     pub snapshot_every: u64,
+    /// What the identities of patients are encrypted with. With none, no identities are kept: none can be sealed, and
+    /// those that are beside the ledger stay closed.
+    pub identity_key: Option<IdentityKey>,
 }
 
 impl Default for ServiceOptions {
@@ -73,6 +82,7 @@ impl Default for ServiceOptions {
             clock: Clock::system(),
             store: StoreOptions::default(),
             snapshot_every: SNAPSHOT_EVERY,
+            identity_key: None,
         }
     }
 }
@@ -91,6 +101,7 @@ struct Shared {
     newest: Arc<Newest>,
     readers: Arc<Readers>,
     reads: Arc<Semaphore>,
+    identities: Option<Arc<Identities>>,
     sizes: watch::Receiver<u64>,
 }
 
@@ -173,13 +184,21 @@ impl Service {
         &self,
         read: impl FnOnce(&Reader) -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let permit = Arc::clone(&self.shared.reads).acquire_owned().await;
         let readers = Arc::clone(&self.shared.readers);
-        let reading = tokio::task::spawn_blocking(move || {
+        self.blocking(move || readers.read(read)).await
+    }
+
+    /// Does something on a thread where it may block, with so many others at the same time at most.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        act: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        let permit = Arc::clone(&self.shared.reads).acquire_owned().await;
+        let acting = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            readers.read(read)
+            act()
         });
-        reading.await.map_err(|_| ServiceError::Internal)?
+        acting.await.map_err(|_| ServiceError::Internal)?
     }
 }
 
@@ -199,6 +218,10 @@ fn prepare(dir: &Path, key: &SigningKey, options: ServiceOptions) -> Result<Open
     let signer = readers.read(|reader| init::signer_of(reader, key))?;
     let loaded = readers.read(|reader| load(reader, signer.verifier_key()))?;
     report(&loaded, &stopwatch);
+    let identities = match &options.identity_key {
+        Some(key) => Some(Arc::new(Identities::open(&folder, key, loaded.state.origin())?)),
+        None => None,
+    };
     init::write_verifier_key(&folder, signer.verifier_key())?;
 
     let finished = loaded.snapshot.unwrap_or(0);
@@ -215,6 +238,7 @@ fn prepare(dir: &Path, key: &SigningKey, options: ServiceOptions) -> Result<Open
         newest: Arc::clone(&newest),
         readers: Arc::clone(&readers),
         reads: Arc::new(Semaphore::new(MAX_PARALLEL_READS)),
+        identities,
         sizes: sizes_seen,
     };
     let clock = options.clock;

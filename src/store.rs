@@ -10,6 +10,8 @@
 //!
 //! [`load()`] turns the file into the state of the rules, for a start and after a failed commit alike.
 //!
+//! Beside the ledger, and no part of it, [`Identities`] keeps who the patients are: encrypted, in a file of its own.
+//!
 //! Only this module names SQLite.
 
 mod append;
@@ -17,6 +19,7 @@ mod connection;
 mod error;
 mod evidence;
 mod folder;
+mod identities;
 mod load;
 mod read;
 mod rebuild;
@@ -26,6 +29,7 @@ pub use append::{Batch, Head, NewLedger, Store, StoreOptions};
 pub use error::StoreError;
 pub use evidence::Evidence;
 pub use folder::LedgerFolder;
+pub use identities::{Identities, SealedIdentities};
 pub use load::{Loaded, load};
 pub use read::{Reader, Readers};
 pub use rebuild::{RebuildReport, rebuild};

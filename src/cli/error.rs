@@ -155,17 +155,23 @@ fn ledger_exit(error: &OpenError) -> Exit {
 
 fn store_exit(error: &StoreError) -> Exit {
     match error {
-        StoreError::Missing { .. } => Exit::NoInput,
+        StoreError::Missing { .. } | StoreError::IdentitiesMissing { .. } => Exit::NoInput,
         StoreError::Exists { .. } => Exit::CantCreate,
         StoreError::InUse { .. } | StoreError::Busy | StoreError::Full => Exit::TryAgain,
         StoreError::Evidence { .. } | StoreError::HeadMoved { .. } => Exit::No,
+        StoreError::Randomness(_) => Exit::Software,
         StoreError::Damaged(_)
+        | StoreError::NotIdentities { .. }
+        | StoreError::IdentityDamaged { .. }
         | StoreError::NotALedger { .. }
         | StoreError::SchemaOlder { .. }
         | StoreError::SchemaNewer { .. }
         | StoreError::SchemaAltered { .. }
         | StoreError::Derived { .. } => Exit::Data,
-        StoreError::SqliteTooOld { .. } | StoreError::NoWal { .. } => Exit::Config,
+        StoreError::SqliteTooOld { .. }
+        | StoreError::NoWal { .. }
+        | StoreError::AnotherIdentityKey { .. }
+        | StoreError::AnotherOrigin { .. } => Exit::Config,
         StoreError::Io { .. } | StoreError::Sqlite(_) => Exit::Io,
     }
 }
@@ -176,7 +182,7 @@ fn service_exit(error: &ServiceError) -> Exit {
         | ServiceError::Draining
         | ServiceError::StorageBusy
         | ServiceError::DiskFull => Exit::TryAgain,
-        ServiceError::ClockBehind { .. } => Exit::Config,
+        ServiceError::ClockBehind { .. } | ServiceError::NoIdentities => Exit::Config,
         ServiceError::Stopped(_) | ServiceError::Internal => Exit::Software,
         _ => Exit::No,
     }
@@ -186,13 +192,14 @@ fn key_exit(error: &KeyError) -> Exit {
     match error {
         KeyError::Randomness(_) => Exit::Software,
         KeyError::Exists { .. } => Exit::CantCreate,
-        KeyError::Missing { .. } => Exit::NoInput,
+        KeyError::Missing { .. } | KeyError::IdentityKeyMissing { .. } => Exit::NoInput,
         KeyError::Io { .. } => Exit::Io,
         KeyError::Exposed { .. } | KeyError::PassphraseWrong { .. } => Exit::NoPermission,
         KeyError::PassphraseNeeded { .. } => Exit::Config,
-        KeyError::Malformed { .. } | KeyError::PassphraseEmpty | KeyError::PassphrasesDiffer => {
-            Exit::Data
-        }
+        KeyError::Malformed { .. }
+        | KeyError::IdentityKeyMalformed { .. }
+        | KeyError::PassphraseEmpty
+        | KeyError::PassphrasesDiffer => Exit::Data,
     }
 }
 

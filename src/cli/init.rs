@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::Desk;
 use super::error::CliError;
+use super::identity::serving_key;
 use super::output::fields;
 use super::parse;
 use super::person::RoleName;
@@ -22,7 +23,7 @@ use crate::ledger::{RequestKind, SignedRequest};
 use crate::names::PersonName;
 use crate::pb::v1;
 use crate::service::{self, Service, ServiceError, ServiceOptions};
-use crate::store::{LedgerFolder, StoreError, rebuild as rebuild_tables};
+use crate::store::{Identities, LedgerFolder, StoreError, rebuild as rebuild_tables};
 use crate::time::Timestamp;
 use crate::tlog::{KeyName, NoteSigner, VerifierKey};
 
@@ -78,6 +79,8 @@ pub(super) struct Created {
     pub(super) administrator: PersonName,
     /// Where the administrator's key is.
     pub(super) administrator_key: PathBuf,
+    /// Where the key is that patients' identities are encrypted with.
+    pub(super) identity_key: PathBuf,
 }
 
 /// Creates a ledger and says so.
@@ -90,6 +93,7 @@ pub(super) async fn run(args: InitArgs, desk: &Desk) -> Result<(), CliError> {
         "verifier_key": vkey.to_string(),
         "administrator": person.to_string(),
         "administrator_key": made.administrator_key,
+        "identity_key": made.identity_key,
         "utc_offset_minutes": utc_offset(args.utc_offset, desk.clock.now())?,
         "places": args.places.iter().map(|(place, _)| place).collect::<Vec<_>>(),
     });
@@ -103,6 +107,11 @@ pub(super) async fn run(args: InitArgs, desk: &Desk) -> Result<(), CliError> {
                 &format!("{person}, with the key {}", made.administrator_key.display()),
             ),
             ("", &"Move that file to the administrator's own device."),
+            ("Identity key", &made.identity_key.display()),
+            (
+                "",
+                &"Keep a copy apart from every backup: it opens the names, and nothing else does.",
+            ),
             ("Next", &format!("vialedger serve {folder}")),
         ]);
         format!("The ledger of {} begins in {folder}.{facts}", args.site)
@@ -114,6 +123,7 @@ pub(super) async fn create(args: &InitArgs, desk: &Desk) -> Result<Created, CliE
     let folder = LedgerFolder::new(&args.folder);
     refuse_existing(&folder.database())?;
     refuse_existing(&folder.signing_key())?;
+    refuse_existing(&folder.identities())?;
     let person = administrator(args)?;
     let person_file = folder.people_keys().join(format!("{}.pem", person.id()));
     let (admin_key, is_new) = match &args.admin_key {
@@ -134,14 +144,19 @@ pub(super) async fn create(args: &InitArgs, desk: &Desk) -> Result<Created, CliE
         admin_key.save(&person_file, None)?;
     }
     ledger_key.save(&folder.signing_key(), None)?;
+    let identities = serving_key(&folder, None)?;
     // A crash up to here leaves keys without a ledger: `init` will name the file that is in its
     // way.
     service::init(folder.root(), &request, ledger_key.signing_key(), now)?;
+    // Made with the ledger, so that a key which goes missing before the first patient is missed. A
+    // crash before this leaves a ledger without the file, which its first `serve` makes.
+    Identities::open(&folder, &identities.key, args.origin.as_str())?;
     create_places(args, desk, &admin_key, &ledger_key).await?;
     Ok(Created {
         verifier_key: vkey,
         administrator: person,
         administrator_key: args.admin_key.clone().unwrap_or(person_file),
+        identity_key: identities.path,
     })
 }
 

@@ -25,6 +25,10 @@ pub struct ServeArgs {
     /// Authorities of the client certificates that every caller must then show (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub client_ca: Option<PathBuf>,
+    /// The key that patients' identities are encrypted with; `identity.key` in the folder when
+    /// absent
+    #[arg(long, env = "VIALEDGER_IDENTITY_KEY", value_name = "FILE")]
+    pub identity_key: Option<PathBuf>,
     /// Form of the log on standard error
     #[arg(long, default_value = "text")]
     pub log: LogForm,

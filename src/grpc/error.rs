@@ -204,6 +204,7 @@ fn from_service(error: ServiceError) -> Answer {
         ServiceError::ClockBehind { .. } => {
             Answer::new(Code::Unavailable, "CLOCK_BEHIND", words).retry()
         }
+        ServiceError::NoIdentities => Answer::new(Code::FailedPrecondition, "NO_IDENTITIES", words),
         ServiceError::NotFound(resource) => Failure::NotFound(resource).into(),
         ServiceError::OutOfRange(words) => Failure::OutOfRange(words).into(),
         ServiceError::Internal => Failure::Internal.into(),

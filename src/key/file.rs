@@ -112,7 +112,7 @@ fn protect(
 }
 
 /// Reads the file after looking at the permissions of the very handle that is read.
-fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+pub(super) fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let file = File::open(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => KeyError::Missing { path: path.to_owned() },
         _ => io_error(path, source),
@@ -140,7 +140,7 @@ fn refuse_exposed(_path: &Path, _file: &File) -> Result<(), KeyError> {
     Ok(())
 }
 
-fn io_error(path: &Path, source: io::Error) -> KeyError {
+pub(super) fn io_error(path: &Path, source: io::Error) -> KeyError {
     KeyError::Io { path: path.to_owned(), source }
 }
 

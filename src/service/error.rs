@@ -55,6 +55,11 @@ pub enum ServiceError {
         /// What the clock says.
         now: Timestamp,
     },
+    /// The service was opened without an identity key.
+    #[error(
+        "this server keeps no identities of patients, since it has no key for them; ask whoever runs it"
+    )]
+    NoIdentities,
     /// There is no such thing.
     #[error("{0} does not exist; check the name")]
     NotFound(String),

@@ -12,6 +12,8 @@ use super::writer::Failed;
 use super::{Job, Opened, ServiceError, ServiceOptions, init, prepare};
 use crate::clock::{Clock, ManualClock};
 use crate::command::Command;
+use crate::identity::{Identity, Opening};
+use crate::key::IdentityKey;
 use crate::ledger::{RequestKind, SignedRequest};
 use crate::pb::v1;
 use crate::store::{StoreError, StoreOptions};
@@ -152,4 +154,35 @@ fn a_failing_disk_ends_the_writing_until_a_restart() {
     assert!(matches!(opened.service.write_status(), WriteStatus::Stopped(_)));
     assert!(matches!(write(&mut opened, 1), Err(ServiceError::Stopped(_))));
     assert_eq!(opened.service.published().size(), 1);
+}
+
+#[tokio::test]
+async fn identities_are_kept_with_a_key_and_not_without() {
+    let (dir, without) = opened();
+    let birth = "1984-02-29".parse().unwrap();
+    let identity = Identity::new("Pia Petersen".into(), "12 Depot Road".into(), birth, Vec::new());
+    let salts = [[1; 32], [2; 32], [3; 32], [4; 32]];
+    let opening = Opening { identity: identity.unwrap(), salts };
+    let commitment = opening.commitment();
+    assert!(!without.service.keeps_identities());
+    let refused = without.service.seal_identity(opening.clone()).await;
+    assert!(matches!(refused, Err(ServiceError::NoIdentities)));
+    assert!(without.service.identity(commitment).await.unwrap().is_none());
+    assert!(!without.service.holds_identity(commitment).await.unwrap());
+    assert!(!dir.path().join("identities.db").exists());
+    drop(without);
+
+    let identity_key = Some(IdentityKey::from_bytes([5; 32]));
+    let options = ServiceOptions { identity_key, ..ServiceOptions::default() };
+    let with = prepare(dir.path(), &ledger_key(), options).unwrap();
+    assert!(!with.service.holds_identity(commitment).await.unwrap());
+    assert_eq!(with.service.seal_identity(opening.clone()).await.unwrap(), commitment);
+    assert!(with.service.holds_identity(commitment).await.unwrap());
+    assert_eq!(with.service.identity(commitment).await.unwrap(), Some(opening));
+    drop(with);
+
+    let identity_key = Some(IdentityKey::from_bytes([6; 32]));
+    let options = ServiceOptions { identity_key, ..ServiceOptions::default() };
+    let refused = prepare(dir.path(), &ledger_key(), options).err().map(|error| error.to_string());
+    assert!(refused.is_some_and(|text| text.contains("another identity key")));
 }

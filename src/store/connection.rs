@@ -93,6 +93,14 @@ pub(super) fn open_reader(path: &Path, busy_timeout: Duration) -> Result<Connect
 /// Opens a database that nobody can write to meanwhile, without the files that SQLite would make next to it.
 pub(super) fn open_immutable(path: &Path) -> Result<Connection, StoreError> {
     require_file(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let connection = open_ledger(Path::new(&immutable_uri(path)), flags)?;
+    harden(&connection)?;
+    Ok(connection)
+}
+
+/// The name under which SQLite opens a file that nobody can write to meanwhile.
+pub(super) fn immutable_uri(path: &Path) -> String {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
@@ -102,10 +110,7 @@ pub(super) fn open_immutable(path: &Path) -> Result<Connection, StoreError> {
         }
     }
     uri.push_str("?immutable=1");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let connection = open_ledger(Path::new(&uri), flags)?;
-    harden(&connection)?;
-    Ok(connection)
+    uri
 }
 
 /// Whether there is a WAL next to a database, in which entries may be that are not in the database yet.
@@ -165,7 +170,7 @@ fn set_up_writer(
 }
 
 /// Believes as little as possible of what the file says about itself.
-fn harden(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn harden(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -174,8 +179,13 @@ fn harden(connection: &Connection) -> Result<(), StoreError> {
 
 /// Compares every table, index and trigger in the file with what `schema.sql` makes.
 pub(super) fn check_schema(connection: &Connection) -> Result<(), StoreError> {
+    check_schema_is(connection, SCHEMA)
+}
+
+/// The same for any schema.
+pub(super) fn check_schema_is(connection: &Connection, schema: &str) -> Result<(), StoreError> {
     let pattern = Connection::open_in_memory()?;
-    pattern.execute_batch(SCHEMA)?;
+    pattern.execute_batch(schema)?;
     let expected = objects(&pattern)?;
     let found = objects(connection)?;
     let altered = |object: &str, how| StoreError::SchemaAltered {

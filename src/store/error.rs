@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use rusqlite::ErrorCode;
 
 use super::connection::{APPLICATION_ID, MIN_SQLITE, SCHEMA_VERSION};
+use crate::identity::Commitment;
 
 /// Why the store refused, or could not do, what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +130,59 @@ pub enum StoreError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// There are no sealed identities here.
+    #[error("there are no sealed identities at {}; the server that keeps them has them beside its ledger", path.display())]
+    IdentitiesMissing {
+        /// The file that was looked for.
+        path: PathBuf,
+    },
+    /// The file beside the ledger is no file of sealed identities.
+    #[error(
+        "{} holds no sealed identities of vialedger; find out what it is and move it away",
+        path.display()
+    )]
+    NotIdentities {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The identities are another ledger's.
+    #[error(
+        "{} holds the identities of {found:?}, expected those of {expected:?}; bring the file that belongs to \
+         this ledger",
+        path.display()
+    )]
+    AnotherOrigin {
+        /// The file.
+        path: PathBuf,
+        /// Origin of the ledger.
+        expected: String,
+        /// Origin in the file.
+        found: String,
+    },
+    /// The identities were sealed with another key.
+    #[error(
+        "the identities in {} were sealed with another identity key than the one that was given; bring the right key, \
+         for no other opens them",
+        path.display()
+    )]
+    AnotherIdentityKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is right, and one sealed identity does not open all the same: its row was damaged or altered.
+    #[error(
+        "the sealed identity {commitment} is damaged ({what}); restore identities.db from a backup, or have the \
+         identity sealed again by whoever has it with its salts"
+    )]
+    IdentityDamaged {
+        /// Which one.
+        commitment: Commitment,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness to seal an identity with: {0}")]
+    Randomness(getrandom::Error),
     /// SQLite cannot make sense of the file, or finds a value of another type in it.
     #[error(
         "the file is damaged (SQLite: {0}); keep it as it is, run `vialedger verify` on a copy, and restore a good one"

@@ -46,6 +46,18 @@ impl LedgerFolder {
         self.root.join("ledger.key")
     }
 
+    /// `identities.db`: the identities of patients, encrypted; no part of the ledger.
+    #[must_use]
+    pub fn identities(&self) -> PathBuf {
+        self.root.join("identities.db")
+    }
+
+    /// `identity.key`: what the identities are encrypted with, unless the operator keeps it elsewhere.
+    #[must_use]
+    pub fn identity_key(&self) -> PathBuf {
+        self.root.join("identity.key")
+    }
+
     /// `keys/`: the keys of people that `init` and `demo` make.
     #[must_use]
     pub fn people_keys(&self) -> PathBuf {

@@ -11,6 +11,7 @@ use super::actor::Actor;
 use super::unexpected;
 use crate::cli::Desk;
 use crate::cli::error::CliError;
+use crate::cli::identity::serving_key;
 use crate::cli::init::{self, InitArgs};
 use crate::client::{Client, ConnectOptions};
 use crate::clock::{Clock, ManualClock};
@@ -173,7 +174,9 @@ impl Stage {
 
 async fn serve(folder: &LedgerFolder, clock: Clock) -> Result<(String, Running), CliError> {
     let key = Key::load(&folder.signing_key(), None)?;
-    let options = ServiceOptions { clock: clock.clone(), ..ServiceOptions::default() };
+    let identity_key = Some(serving_key(folder, None)?.key);
+    let options =
+        ServiceOptions { clock: clock.clone(), identity_key, ..ServiceOptions::default() };
     let (service, writer) = Service::open(folder.root(), key.signing_key(), options)?;
     let any_port = ([127, 0, 0, 1], 0).into();
     let server = Server::bind(ServerOptions { clock, ..ServerOptions::new(any_port) }).await;
