@@ -19,8 +19,7 @@ fn protocol(phase: &str) -> &'static str {
 
 async fn treated(ward: &mut Ward, visit: &Visit<'_>, devices: u32) -> String {
     let session = ward.begin(visit).await;
-    let mut inputs =
-        spray(visit.patient, &session, ward.now(), protocol(visit.phase), devices);
+    let mut inputs = spray(visit.patient, &session, ward.now(), protocol(visit.phase), devices);
     inputs.overrides = vec![passing("DOSE_CHANGED", OverrideReason::ResponseToEarlierDose)];
     let dose = ward.calculated("cleo", inputs).await;
     let given = ward.sprayed(&dose, devices, 5).await;
@@ -98,9 +97,8 @@ async fn nine_weeks_of_esketamine() {
 /// 56 mg on day one and not 84; the first reading of the schedule is due, then overdue, then made late.
 async fn day_one(ward: &mut Ward, visit: &Visit<'_>) {
     let session = ward.begin(visit).await;
-    let inputs = |devices, now| {
-        spray(visit.patient, &session, now, "protocols/esk-trd-ind", devices)
-    };
+    let inputs =
+        |devices, now| spray(visit.patient, &session, now, "protocols/esk-trd-ind", devices);
     let no = ward.tries("cleo", calculate(inputs(3, ward.now()))).await;
     assert_eq!(no.reason, "OVER_HARD_LIMIT");
     assert!(no.message.contains("the first dose of a course is 2 devices"), "{no:?}");
@@ -155,13 +153,10 @@ async fn too_soon_between_devices(ward: &mut Ward, visit: &Visit<'_>) -> String 
     assert_eq!(given[0].flags(), []);
     assert_eq!(given[1].flags(), [FlagKind::GivenAgainstRule]);
     assert!(given[1].outcome.flags[0].message.contains("5 min must lie between"), "{given:?}");
-    let twice = ward.tries("cleo", calculate(spray(
-        visit.patient,
-        &session,
-        ward.now(),
-        protocol(visit.phase),
-        3,
-    )));
+    let twice = ward.tries(
+        "cleo",
+        calculate(spray(visit.patient, &session, ward.now(), protocol(visit.phase), 3)),
+    );
     assert_eq!(twice.await.reason, "DUPLICATE_DOSE");
     ward.watched(&session, &AFTER_THE_DEVICES).await;
     ward.does("nina", discharge(&session)).await;
@@ -199,6 +194,9 @@ async fn gone_early(ward: &mut Ward, visit: &Visit<'_>) -> String {
     assert_eq!(gone.approved_by, "people/dora");
     assert!(gone.unmet[0].contains("only 90 min"), "{gone:?}");
     let page = ward.session(&session).await.session.unwrap();
-    assert_eq!((page.ended_by.as_str(), page.state()), ("people/cleo", v1::SessionState::Discharged));
+    assert_eq!(
+        (page.ended_by.as_str(), page.state()),
+        ("people/cleo", v1::SessionState::Discharged)
+    );
     session
 }

@@ -4,9 +4,7 @@
 use vialedger::pb::v1::{self, FlagKind, OverrideReason, outcome};
 use vialedger::wire::{date_to_wire, timestamp_to_wire};
 
-use crate::requests::{
-    calculate, discharge, effect, infusion, observe, passing, start, well_but,
-};
+use crate::requests::{calculate, discharge, effect, infusion, observe, passing, start, well_but};
 use crate::ward::{Visit, Ward};
 
 /// When the readings of a session are made, in minutes after the end of the infusion.
@@ -45,12 +43,15 @@ async fn a_course_of_six_infusions_and_maintenance() {
     assert_eq!(no.reason, "NOT_DISCHARGEABLE");
     assert!(no.message.contains("only 90 min since the first dose, 120 min are needed"), "{no:?}");
     assert!(no.entry.is_some(), "a compliance officer sees the attempt");
-    let no = ward.tries("nina", v1::CancelSessionRequest {
-        session: session.clone(),
-        reason: v1::SessionEnd::Other.into(),
-        note: "in a hurry".into(),
-        ..Default::default()
-    });
+    let no = ward.tries(
+        "nina",
+        v1::CancelSessionRequest {
+            session: session.clone(),
+            reason: v1::SessionEnd::Other.into(),
+            note: "in a hurry".into(),
+            ..Default::default()
+        },
+    );
     assert_eq!(no.await.reason, "DOSE_GIVEN");
     ward.watched(&session, &[30]).await;
     let home = ward.does("nina", discharge(&session)).await;
@@ -173,11 +174,8 @@ async fn a_session_with_an_alert(ward: &mut Ward, visit: &Visit<'_>) -> String {
     assert_eq!(no.reason, "VIAL_STILL_OUT", "nothing goes home");
     let wasted = ward.does("nina", waste).await;
     let Some(outcome::Result::Waste(waste)) = wasted.outcome.result else { panic!() };
-    let witness = v1::WitnessRequest {
-        waste: waste.name,
-        amount: waste.amount,
-        ..Default::default()
-    };
+    let witness =
+        v1::WitnessRequest { waste: waste.name, amount: waste.amount, ..Default::default() };
     ward.does("nick", witness).await;
     let seen = v1::AcknowledgeAlertRequest {
         alert: alert.name.clone(),
@@ -193,9 +191,8 @@ async fn a_session_with_an_alert(ward: &mut Ward, visit: &Visit<'_>) -> String {
     let Some(outcome::Result::AdverseEffect(effect)) = done.outcome.result else { panic!() };
     ward.watched(&session, &[10, 30, 60, 90]).await;
     nausea.end_time = Some(timestamp_to_wire(ward.now()));
-    nausea.subject = Some(v1::record_adverse_effect_request::Subject::AdverseEffect(
-        effect.name.clone(),
-    ));
+    nausea.subject =
+        Some(v1::record_adverse_effect_request::Subject::AdverseEffect(effect.name.clone()));
     ward.does("nina", nausea).await;
     ward.does("nina", discharge(&session)).await;
     let line = ward.course(visit.course).await;
@@ -312,9 +309,6 @@ async fn what_the_course_says(ward: &Ward, course: &str, first: &str) {
         let replay = ward.asks("audrey", v1::ReplayDoseRequest { name }).await;
         assert!(replay.identical, "{replay:?}");
         assert_eq!(replay.today_refusal, "");
-        assert_eq!(
-            replay.today.unwrap().measured_amount,
-            replay.recorded.unwrap().measured_amount
-        );
+        assert_eq!(replay.today.unwrap().measured_amount, replay.recorded.unwrap().measured_amount);
     }
 }

@@ -140,19 +140,15 @@ impl Ward {
                 keys: vec![v1::PersonKey { public_key, ..Default::default() }],
             };
             let possession = prove_possession(key.signing_key(), ORIGIN, &name).to_vec();
-            let act = v1::EnrollPersonRequest {
-                person: Some(person),
-                possession,
-                ..Default::default()
-            };
+            let act =
+                v1::EnrollPersonRequest { person: Some(person), possession, ..Default::default() };
             self.does("ada", act).await;
         }
     }
 
     /// Ada puts a formulary forward, Ben approves it.
     pub(crate) async fn publish(&self, text: &str) {
-        let act =
-            v1::PublishFormularyRequest { formulary: text.to_owned(), ..Default::default() };
+        let act = v1::PublishFormularyRequest { formulary: text.to_owned(), ..Default::default() };
         self.does("ada", act).await;
         self.approve("ben").await;
     }
@@ -455,7 +451,6 @@ fn begin(dir: &TempDir, hand: &ManualClock, ledger_key: &SigningKey, ada: &Key) 
         }),
     };
     let bytes = message.encode_to_vec().into();
-    let request =
-        SignedRequest::sign(RequestKind::InitializeLedger, bytes, ada.signing_key());
+    let request = SignedRequest::sign(RequestKind::InitializeLedger, bytes, ada.signing_key());
     init(dir.path(), &request, ledger_key, hand.now()).unwrap();
 }
