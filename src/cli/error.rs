@@ -155,18 +155,19 @@ fn ledger_exit(error: &OpenError) -> Exit {
 
 fn store_exit(error: &StoreError) -> Exit {
     match error {
-        StoreError::Missing { .. } => Exit::NoInput,
+        StoreError::Missing { .. } | StoreError::NoCosigner { .. } => Exit::NoInput,
         StoreError::Exists { .. } => Exit::CantCreate,
         StoreError::InUse { .. } | StoreError::Busy | StoreError::Full => Exit::TryAgain,
         StoreError::Evidence { .. } | StoreError::HeadMoved { .. } => Exit::No,
         StoreError::Damaged(_)
         | StoreError::NotALedger { .. }
+        | StoreError::NotACosigner { .. }
         | StoreError::SchemaOlder { .. }
         | StoreError::SchemaNewer { .. }
         | StoreError::SchemaAltered { .. }
         | StoreError::Derived { .. } => Exit::Data,
         StoreError::SqliteTooOld { .. } | StoreError::NoWal { .. } => Exit::Config,
-        StoreError::Io { .. } | StoreError::Sqlite(_) => Exit::Io,
+        StoreError::Io { .. } | StoreError::Sqlite(_) | StoreError::CosignerStopped => Exit::Io,
     }
 }
 

@@ -141,7 +141,8 @@ fn open_ledger(path: &Path, access: OpenFlags) -> Result<Connection, StoreError>
     }
 }
 
-fn set_up_writer(
+/// Sets a connection up to write: every commit is synced before it returns.
+pub(super) fn set_up_writer(
     connection: &Connection,
     busy_timeout: Duration,
     max_pages: Option<u32>,
@@ -165,7 +166,7 @@ fn set_up_writer(
 }
 
 /// Believes as little as possible of what the file says about itself.
-fn harden(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn harden(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
