@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 17] = [
     &["audit"],
     &["clock", "key", "store", "token"],
     &["service"],
-    &["grpc", "client", "telemetry"],
+    &["grpc", "client", "cosigner", "telemetry"],
     &["server"],
     &["cli"],
     &["app"],
