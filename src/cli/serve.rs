@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use tracing::level_filters::LevelFilter;
+
+use crate::telemetry::LogFormat;
 
 /// Serve a ledger until SIGTERM or Ctrl-C.
 ///
@@ -25,6 +28,10 @@ pub struct ServeArgs {
     /// Authorities of the client certificates that every caller must then show (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub client_ca: Option<PathBuf>,
+    /// Policy file (c2sp.org/tlog-policy): every checkpoint is handed in to its cosigners, and what
+    /// they sign is kept in the folder `cosignatures`
+    #[arg(long, value_name = "FILE")]
+    pub cosigners: Option<PathBuf>,
     /// Form of the log on standard error
     #[arg(long, default_value = "text")]
     pub log: LogForm,
@@ -53,4 +60,28 @@ pub enum LogLevel {
     Info,
     /// And what each call did
     Debug,
+}
+
+impl LogForm {
+    /// As the log takes it.
+    #[must_use]
+    pub fn format(self) -> LogFormat {
+        match self {
+            Self::Text => LogFormat::Text,
+            Self::Json => LogFormat::Json,
+        }
+    }
+}
+
+impl LogLevel {
+    /// As the log takes it.
+    #[must_use]
+    pub fn filter(self) -> LevelFilter {
+        match self {
+            Self::Error => LevelFilter::ERROR,
+            Self::Warn => LevelFilter::WARN,
+            Self::Info => LevelFilter::INFO,
+            Self::Debug => LevelFilter::DEBUG,
+        }
+    }
 }

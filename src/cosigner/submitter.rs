@@ -16,17 +16,17 @@ use crate::service::Service;
 use crate::tlog::{Policy, VerifierKey};
 
 /// How long a cosigner is left alone after it has signed. What is recorded meanwhile is in the next checkpoint.
-pub const PAUSE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// How often the same checkpoint is handed in again while nothing is recorded, so that its cosignature stays fresh: its
 /// time says that nothing newer was seen up to then.
-pub const REFRESH: Duration = Duration::from_hours(1);
+const REFRESH: Duration = Duration::from_hours(1);
 
 /// The wait after the first failure; it doubles with every further one, up to [`MAX_BACKOFF`].
-pub const FIRST_BACKOFF: Duration = Duration::from_secs(1);
+const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The longest wait after failures.
-pub const MAX_BACKOFF: Duration = Duration::from_mins(5);
+const MAX_BACKOFF: Duration = Duration::from_mins(5);
 
 /// Who is to cosign a ledger's checkpoints.
 #[derive(Clone, Debug)]
