@@ -93,7 +93,7 @@ impl Cosignatures {
         let held = held.map_err(io_error(&lock))?;
         held.lock().map_err(io_error(&lock))?;
         let path = self.file(size);
-        let note = self.with_line(&path, checkpoint, line)?;
+        let note = with_line(&path, checkpoint, line)?;
         let unfinished = path.with_extension("unfinished");
         let written = File::create(&unfinished).and_then(|mut file| {
             file.write_all(note.to_string().as_bytes())?;
@@ -104,31 +104,6 @@ impl Cosignatures {
         fs::rename(&unfinished, &path).map_err(io_error(&path))?;
         // A crash here leaves the older or the newer file, each whole. A line that is lost is asked for again.
         File::open(&self.root).and_then(|folder| folder.sync_all()).map_err(io_error(&self.root))
-    }
-
-    fn with_line(
-        &self,
-        path: &Path,
-        checkpoint: &SignedNote,
-        line: &NoteSignature,
-    ) -> Result<SignedNote, FolderError> {
-        let no_room = |_| FolderError::NoRoom { path: path.to_owned() };
-        let mut note = checkpoint.clone();
-        let is_ledgers = |other: &NoteSignature| checkpoint.signatures().contains(other);
-        let is_replaced =
-            |other: &NoteSignature| other.name() == line.name() && other.id() == line.id();
-        // A file that is no note was not written here whole, and is written again.
-        if let Some(kept) = read(path)? {
-            if kept.text() != checkpoint.text() {
-                return Err(FolderError::OtherCheckpoint { path: path.to_owned() });
-            }
-            let others = kept.signatures().iter().filter(|l| !is_ledgers(l) && !is_replaced(l));
-            for other in others {
-                note.add_signature(other.clone()).map_err(no_room)?;
-            }
-        }
-        note.add_signature(line.clone()).map_err(no_room)?;
-        Ok(note)
     }
 
     /// The newest checkpoint that a cosigner has signed: its size, and when.
@@ -176,6 +151,31 @@ impl Cosignatures {
         sizes.sort_unstable();
         Ok(sizes)
     }
+}
+
+/// The checkpoint with the lines that its file holds already, and this one.
+fn with_line(
+    path: &Path,
+    checkpoint: &SignedNote,
+    line: &NoteSignature,
+) -> Result<SignedNote, FolderError> {
+    let no_room = |_| FolderError::NoRoom { path: path.to_owned() };
+    let mut note = checkpoint.clone();
+    let is_ledgers = |other: &NoteSignature| checkpoint.signatures().contains(other);
+    let is_replaced =
+        |other: &NoteSignature| other.name() == line.name() && other.id() == line.id();
+    // A file that is no note was not written here whole, and is written again.
+    if let Some(kept) = read(path)? {
+        if kept.text() != checkpoint.text() {
+            return Err(FolderError::OtherCheckpoint { path: path.to_owned() });
+        }
+        let others = kept.signatures().iter().filter(|l| !is_ledgers(l) && !is_replaced(l));
+        for other in others {
+            note.add_signature(other.clone()).map_err(no_room)?;
+        }
+    }
+    note.add_signature(line.clone()).map_err(no_room)?;
+    Ok(note)
 }
 
 /// The note in a file; nothing where there is no file or it holds none.

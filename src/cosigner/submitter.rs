@@ -39,7 +39,7 @@ pub struct Plan {
 pub enum PlanError {
     /// It is about other logs.
     #[error("the policy has `log` lines, and none of them is this ledger's verifier key, {0}")]
-    OtherLog(VerifierKey),
+    OtherLog(String),
     /// Nobody in it can be asked.
     #[error(
         "the policy names no cosigner that can be asked: a `witness` line with a key of type 0x04 and a URL is needed"
@@ -64,7 +64,7 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let is_ours = policy.logs().iter().any(|log| log.key() == Some(ledger));
         if !policy.logs().is_empty() && !is_ours {
-            return Err(PlanError::OtherLog(ledger.clone()));
+            return Err(PlanError::OtherLog(ledger.to_string()));
         }
         let mut recipients = Vec::new();
         for cosigner in policy.cosigners() {
@@ -157,11 +157,11 @@ impl Task {
 
     async fn ask(&mut self) -> Result<(), SubmitError> {
         let known = self.newest.map_or(0, |(size, _)| size);
-        let cosigned = submit(&self.recipient, &self.ledger, known).await?;
-        let (size, time) = (cosigned.size, cosigned.time_seconds);
+        let answer = submit(&self.recipient, &self.ledger, known).await?;
+        let (size, time) = (answer.size, answer.time_seconds);
         let folder = self.folder.clone();
         let kept = tokio::task::spawn_blocking(move || {
-            folder.keep(size, &cosigned.checkpoint, &cosigned.line)
+            folder.keep(size, &answer.checkpoint, &answer.line)
         });
         let cosigner = self.recipient.name();
         match kept.await {

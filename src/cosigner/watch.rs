@@ -264,16 +264,11 @@ impl Watch {
 
 /// Says that something is kept against a log, once.
 fn report(number: u64, origin: &str, size: u64, conflict: &Conflict) {
-    match &conflict.proven {
-        Some(how) => {
-            tracing::error!(number, origin, size, %how, "SPLIT VIEW: the log signed two histories");
-        }
-        None => tracing::warn!(
-            number,
-            origin,
-            size,
-            "a signed checkpoint came with a proof that does not hold: a mistake of its sender, or a fork"
-        ),
+    if let Some(how) = &conflict.proven {
+        tracing::error!(number, origin, size, %how, "SPLIT VIEW: the log signed two histories");
+    } else {
+        let why = "a mistake of its sender, or a fork";
+        tracing::warn!(number, origin, size, why, "a signed checkpoint came with a bad proof");
     }
 }
 

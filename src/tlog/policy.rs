@@ -24,8 +24,7 @@ pub struct Policy {
     logs: Vec<PolicyKey>,
     cosigners: Vec<PolicyKey>,
     rules: Vec<Rule>,
-    /// The rule that decides; nothing where no cosignature is asked for.
-    quorum: Option<usize>,
+    quorum: Quorum,
 }
 
 /// A log or a cosigner of a policy.
@@ -35,6 +34,15 @@ pub struct PolicyKey {
     line: String,
     key: Option<VerifierKey>,
     url: Option<String>,
+}
+
+/// What decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quorum {
+    /// No cosignature is asked for.
+    Nobody,
+    /// Position in the list of rules.
+    Rule(usize),
 }
 
 /// What has cosigned: a cosigner, or enough members of a group.
@@ -178,7 +186,7 @@ impl Policy {
     /// Whether the policy asks for any cosignature.
     #[must_use]
     pub const fn asks_for_cosignatures(&self) -> bool {
-        self.quorum.is_some()
+        matches!(self.quorum, Quorum::Rule(_))
     }
 
     /// Who cosigned a checkpoint, and whether they are enough. A cosignature that claims to be a
@@ -228,7 +236,10 @@ impl Policy {
             };
             holds.push(held);
         }
-        self.quorum.is_none_or(|quorum| holds.get(quorum).copied().unwrap_or(false))
+        match self.quorum {
+            Quorum::Nobody => true,
+            Quorum::Rule(rule) => holds.get(rule).copied().unwrap_or(false),
+        }
     }
 }
 
@@ -262,7 +273,7 @@ struct Reader {
     /// Which rule a name means. Names are octets and compared as such.
     names: BTreeMap<Vec<u8>, usize>,
     members: BTreeSet<usize>,
-    quorum: Option<Option<usize>>,
+    quorum: Option<Quorum>,
 }
 
 impl Reader {
@@ -328,7 +339,7 @@ impl Reader {
         if self.quorum.is_some() {
             return Err(PolicyFault::QuorumTwice);
         }
-        let rule = if name == b"none" { None } else { Some(self.known(name)?) };
+        let rule = if name == b"none" { Quorum::Nobody } else { Quorum::Rule(self.known(name)?) };
         self.quorum = Some(rule);
         Ok(())
     }
@@ -423,9 +434,10 @@ mod tests {
 
     /// The example of the specification, with keys.
     fn example() -> String {
-        let lines: String = (2..8)
+        let lines: Vec<String> = (2..8)
             .map(|seed| format!("witness N{seed} {}\thttps://w{seed}.example\n", vkey(seed)))
             .collect();
+        let lines = lines.concat();
         format!(
             " # two organizations\n\nlog {} \n{lines}group X 2 N2 N3 N4\n\tgroup Y any N5 N6 N7\n\
              group X-and-Y all X Y\nquorum X-and-Y\n",

@@ -201,8 +201,8 @@ mod tests {
     fn tree(size: u64, fork: u64) -> Tree {
         let mut tree = Tree::new();
         for index in 0..size {
-            let side = if index < fork { "" } else { "fork " };
-            let completed = tree.append(leaf_hash(format!("{side}{index}").as_bytes()));
+            let prefix = if index < fork { "" } else { "fork " };
+            let completed = tree.append(leaf_hash(format!("{prefix}{index}").as_bytes()));
             assert!(completed.is_empty());
         }
         tree
