@@ -22,7 +22,7 @@ mod watch;
 pub use connect::{AddressError, Connector};
 pub use exchange::{Cosigned, Ledger, Recipient, SubmitError, submit};
 pub use folder::{Cosignatures, FolderError};
-pub use submitter::{Plan, PlanError, Submitter};
+pub use submitter::{MAX_BACKOFF, PAUSE, Plan, PlanError, REFRESH, Submitter};
 pub use watch::{
     CLOCK_TOLERANCE_SECONDS, CosignerError, Unsigned, Watch, begin, clock_seconds, verifier_key,
 };

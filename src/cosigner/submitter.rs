@@ -16,17 +16,17 @@ use crate::service::Service;
 use crate::tlog::{Policy, VerifierKey};
 
 /// How long a cosigner is left alone after it has signed. What is recorded meanwhile is in the next checkpoint.
-const PAUSE: Duration = Duration::from_secs(2);
+pub const PAUSE: Duration = Duration::from_secs(2);
 
 /// How often the same checkpoint is handed in again while nothing is recorded, so that its cosignature stays fresh: its
 /// time says that nothing newer was seen up to then.
-const REFRESH: Duration = Duration::from_hours(1);
+pub const REFRESH: Duration = Duration::from_hours(1);
 
 /// The wait after the first failure; it doubles with every further one, up to [`MAX_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The longest wait after failures.
-const MAX_BACKOFF: Duration = Duration::from_mins(5);
+pub const MAX_BACKOFF: Duration = Duration::from_mins(5);
 
 /// Who is to cosign a ledger's checkpoints.
 #[derive(Clone, Debug)]
