@@ -126,7 +126,7 @@ fn list(dir: &Path, desk: &Desk) -> Result<Exit, CliError> {
                 standing.origin.clone(),
                 standing.newest.checkpoint().size().to_string(),
                 time(standing.time_seconds),
-                age(now.saturating_sub(standing.time_seconds)),
+                age(now, standing.time_seconds),
                 against,
             ]
         };
@@ -155,13 +155,19 @@ pub(super) fn time(seconds: u64) -> String {
     moment(Some(&prost_types::Timestamp { seconds, nanos: 0 }))
 }
 
-/// How long ago something was, in the largest unit that says at least two of it.
-pub(in crate::cli) fn age(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
+/// A cosigner's clock may be so far ahead of this one, in seconds, before that is said.
+const CLOCKS_APART_SECONDS: u64 = 60;
+
+/// How long ago a moment was, in the largest unit that says at least two of it. Both are in seconds since 1970.
+pub(in crate::cli) fn age(now: u64, then: u64) -> String {
+    if then > now.saturating_add(CLOCKS_APART_SECONDS) {
+        return "in the future".to_owned();
+    }
+    match now.saturating_sub(then) {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
     }
 }
 
@@ -170,11 +176,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ages_are_short() {
+    fn ages_are_short_and_a_time_to_come_is_said() {
         for (seconds, text) in
             [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (200_000, "2 days")]
         {
-            assert_eq!(age(seconds), text);
+            assert_eq!(age(1_000_000, 1_000_000 - seconds), text);
         }
+        assert_eq!(age(1_000_000, 1_000_060), "0 s");
+        assert_eq!(age(1_000_000, 1_000_061), "in the future");
     }
 }

@@ -115,8 +115,7 @@ fn newest_under(policy: &Policy, ledger: &Path) -> Result<Option<SignedNote>, Cl
 
 fn cosigned_text(cosigned: &[(String, u64)], desk: &Desk) -> String {
     let now = clock_seconds(&desk.clock);
-    let by =
-        |(name, time): &(String, u64)| format!("{name} ({} ago)", age(now.saturating_sub(*time)));
+    let by = |(name, time): &(String, u64)| format!("{name} (age: {})", age(now, *time));
     let by: Vec<_> = cosigned.iter().map(by).collect();
     if by.is_empty() { String::new() } else { format!("\n  Cosigned by {}", by.join(", ")) }
 }

@@ -14,7 +14,7 @@ use super::connection::{check_library, harden, set_up_writer};
 use super::error::StoreError;
 use super::folder::{FolderLock, lock};
 use super::read::{from_sql, to_sql};
-use crate::tlog::{Conflict, Divergence, Kept, KeptCheckpoint, SignedNote};
+use crate::tlog::{Conflict, Divergence, Kept, KeptCheckpoint, SignedNote, SplitView};
 
 /// What `cosigner.sql` says.
 const SCHEMA: &str = include_str!("cosigner.sql");
@@ -319,26 +319,34 @@ impl CosignerReader {
 
     /// Everything that is kept against a log, in the order in which it was seen.
     pub fn evidence(&self) -> Result<Vec<EvidenceRow>, StoreError> {
-        let mut statement = self.connection.prepare(
-            "SELECT number, origin, time, reason, split_view, EXISTS (SELECT 1 FROM cosigned \
-               WHERE cosigned.origin = evidence.origin \
-                 AND substr(cosigned.note, 1, instr(cosigned.note, char(10, 10))) \
-                   = substr(other, 1, instr(other, char(10, 10)))) \
-             FROM evidence ORDER BY number",
-        )?;
+        let sql = "SELECT number, origin, time, reason, split_view FROM evidence ORDER BY number";
+        let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         let mut evidence = Vec::new();
         while let Some(row) = rows.next()? {
+            let (origin, split_view): (String, String) = (row.get(1)?, row.get(4)?);
+            let cleared = self.was_cosigned(&origin, &split_view)?;
             evidence.push(EvidenceRow {
                 number: from_sql(row.get(0)?)?,
-                origin: row.get(1)?,
+                origin,
                 time_seconds: from_sql(row.get(2)?)?,
                 reason: row.get(3)?,
-                split_view: row.get(4)?,
-                cleared: row.get(5)?,
+                split_view,
+                cleared,
             });
         }
         Ok(evidence)
+    }
+
+    /// Whether the later checkpoint of a conflict was cosigned in the end.
+    fn was_cosigned(&self, origin: &str, split_view: &str) -> Result<bool, StoreError> {
+        let unreadable = |error: &dyn ToString| StoreError::evidence(error.to_string());
+        let split = SplitView::parse(split_view.as_bytes()).map_err(|error| unreadable(&error))?;
+        let other =
+            KeptCheckpoint::of(split.other().clone()).map_err(|error| unreadable(&error))?;
+        let cosigned = at(&self.connection, origin, other.checkpoint().size())?;
+        Ok(cosigned
+            .is_some_and(|cosigned| cosigned.checkpoint().root() == other.checkpoint().root()))
     }
 }
 
@@ -456,6 +464,16 @@ mod tests {
         std::fs::write(empty.path().join("cosigner.db"), "").unwrap();
         let none = CosignerStore::open(&CosignerFolder::new(empty.path()));
         assert!(matches!(none, Err(StoreError::NotACosigner { .. })));
+    }
+
+    #[test]
+    fn every_commit_is_synced_before_it_is_answered() {
+        let (_dir, store) = store();
+        let pragma = |name| -> String {
+            let sql = format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}");
+            store.connection.query_one(&sql, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!((pragma("journal_mode"), pragma("synchronous")), ("wal".into(), "2".into()));
     }
 
     #[test]

@@ -44,7 +44,9 @@ fn a_slow_caller_is_cut_and_a_large_or_endless_one_is_refused() {
     let (address, _stop) = serve(&cosigner, &log, Clock::system());
     let patience = Some(Duration::from_secs(30));
     // Each of these would wait for ever, or for half a minute here, if nobody cut it.
-    for begun in ["", "POST /add-", "POST /add-checkpoint HTTP/1.1\r\nHost: c\r\n"] {
+    let head = "POST /add-checkpoint HTTP/1.1\r\nHost: c\r\n";
+    let answered_and_then_idle = format!("{head}Content-Length: 1\r\n\r\nx");
+    for begun in ["", "POST /add-", head, &answered_and_then_idle] {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(patience).unwrap();
         stream.write_all(begun.as_bytes()).unwrap();
@@ -59,7 +61,7 @@ fn a_slow_caller_is_cut_and_a_large_or_endless_one_is_refused() {
     let large = vec![b'x'; MAX_SUBMISSION_BYTES + 1];
     assert_eq!(add_checkpoint(address, &large).status, 413);
     let chunks = "8000\r\n".to_owned() + &"x".repeat(0x8000) + "\r\n0\r\n\r\n";
-    let head = "POST /add-checkpoint HTTP/1.1\r\nHost: c\r\nConnection: close\r\n";
+    let head = format!("{head}Connection: close\r\n");
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunks}");
     assert_eq!(exchange(address, chunked.as_bytes()).status, 413);
     let many = format!("{head}{}\r\n", "X: y\r\n".repeat(1_000));

@@ -169,9 +169,7 @@ fn standing(name: &str, newest: Option<(u64, u64)>, now: u64) -> Standing {
         "age_seconds": old,
     });
     let row = match newest {
-        Some((size, when)) => {
-            [name.to_owned(), size.to_string(), time(when), age(old.unwrap_or(0))]
-        }
+        Some((size, when)) => [name.to_owned(), size.to_string(), time(when), age(now, when)],
         None => [name.to_owned(), "none".to_owned(), String::new(), String::new()],
     };
     Standing { json, row }
