@@ -99,6 +99,8 @@ impl Submitter {
     pub fn start(plan: Plan, service: &Service, folder: &Cosignatures, clock: &Clock) -> Self {
         let ledger = Arc::new(Ledger::Served(service.clone()));
         let mut tasks = JoinSet::new();
+        let names: Vec<_> = plan.recipients.iter().map(Recipient::name).collect();
+        tracing::info!(cosigners = names.join(", "), "every checkpoint is handed in");
         for recipient in plan.recipients {
             let task = Task {
                 recipient,

@@ -1,12 +1,13 @@
 //! What a cosigner answered, it never forgets: not under a hundred callers at once, and not when it is killed.
 
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
 
 use rusqlite::Connection;
 use vialedger::cosigner::http::origin_hash;
 use vialedger::tlog::{NoteSignature, verify_cosignature};
 
-use crate::support::{Cosigner, Log, add_checkpoint, exchange, request, run};
+use crate::support::{Cosigner, Log, add_checkpoint, exchange, request, run, try_exchange};
 
 /// Callers at the same time.
 const CALLERS: u64 = 100;
@@ -69,6 +70,54 @@ fn a_hundred_submissions_at_once_never_roll_a_cosigner_back() {
     signed.dedup();
     assert_eq!(signed, steps, "what was answered was kept, and what was kept was answered");
     assert_eq!(steps.last(), Some(&101), "the largest of all is never refused");
+}
+
+#[test]
+fn a_kill_among_a_hundred_callers_takes_no_answer_back() {
+    let cosigner = Cosigner::begin("cosigner.example/storm");
+    let log = Arc::new(log());
+    let at = cosigner.serve(&[log.vkey()]);
+    let address = at.address();
+    let (answered, answers) = channel();
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| {
+            let (log, answered) = (Arc::clone(&log), answered.clone());
+            std::thread::spawn(move || {
+                let mut stands = 0;
+                while stands < 200 {
+                    let body = log.submission(stands, stands + 1);
+                    let request = request("POST", "/add-checkpoint", body.as_bytes());
+                    let Some(answer) = try_exchange(address, &request) else { return };
+                    match answer.status {
+                        200 => {
+                            stands += 1;
+                            answered.send(stands).unwrap();
+                        }
+                        409 => stands = answer.body.trim_end().parse().unwrap(),
+                        _ => panic!("{answer:?}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    drop(answered);
+    let mut signed: Vec<u64> = answers.iter().take(50).collect();
+    at.kill();
+    for caller in callers {
+        caller.join().unwrap();
+    }
+    signed.extend(answers.iter());
+
+    assert!(signed.len() >= 50, "too few answers to show anything");
+    let at = cosigner.serve(&[log.vkey()]);
+    let stands = add_checkpoint(at.address(), log.submission(0, 200));
+    assert_eq!(stands.status, 409);
+    let stands: u64 = stands.body.trim_end().parse().unwrap();
+    let largest = signed.iter().max().copied().unwrap();
+    assert!(stands >= largest, "it signed {largest} and stands at {stands}");
+    let steps = cosigned(&cosigner);
+    assert_eq!(steps, (1..=stands).collect::<Vec<_>>(), "each step once, in order, kept whole");
+    at.stop();
 }
 
 #[test]

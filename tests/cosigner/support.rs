@@ -182,18 +182,24 @@ pub(crate) struct Answer {
 
 /// Sends one request as it stands and reads until the other side hangs up.
 pub(crate) fn exchange(to: SocketAddr, request: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(to).unwrap();
+    try_exchange(to, request).expect("a whole answer")
+}
+
+/// The same with somebody who may die meanwhile: nothing without a whole answer.
+pub(crate) fn try_exchange(to: SocketAddr, request: &[u8]) -> Option<Answer> {
+    let mut stream = TcpStream::connect(to).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     // Whoever refuses a body early may have hung up before all of it was sent.
     let _ = stream.write_all(request);
     let mut bytes = Vec::new();
-    let read = stream.read_to_end(&mut bytes);
+    let _ = stream.read_to_end(&mut bytes);
     let answer = String::from_utf8(bytes).unwrap();
-    let (head, body) =
-        answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{read:?}: {answer:?}"));
-    let (first, headers) = head.split_once("\r\n").unwrap();
-    let status = first.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, headers: headers.to_ascii_lowercase(), body: body.to_owned() }
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let (first, headers) = head.split_once("\r\n")?;
+    let (status, headers) = (first.split(' ').nth(1)?.parse().ok()?, headers.to_ascii_lowercase());
+    let length = headers.lines().find_map(|line| line.strip_prefix("content-length: "))?;
+    let whole = length.parse() == Ok(body.len());
+    whole.then(|| Answer { status, headers, body: body.to_owned() })
 }
 
 pub(crate) fn request(method: &str, path: &str, body: &[u8]) -> Vec<u8> {
