@@ -73,6 +73,11 @@ impl CourseService for Handlers {
             });
             Failure::Invalid(violations.collect())
         })?;
+        let today = self.published().state.day_of(self.clock.now());
+        if opening.identity.age_on(today).is_none() {
+            let text = "is in the future; check the year";
+            return Err(violation("opening.identity.birth_date", text).into());
+        }
         let commitment = self.service.seal_identity(opening).await.map_err(Failure::from)?;
         let identity_commitment = commitment.as_bytes().to_vec();
         Ok(Response::new(v1::SealIdentityResponse { identity_commitment }))
@@ -287,11 +292,10 @@ impl Handlers {
     /// The entries that recorded answers of a patient, under any of the patient's names.
     async fn answers_of(&self, patient: &PatientName) -> Result<Vec<ParsedEntry>, Failure> {
         let published = self.published();
-        let state = &published.state;
-        let names = state.patients().filter(|(name, record)| {
-            *name == patient || record.merged_into.as_ref() == Some(patient)
-        });
-        let names: BTreeSet<String> = names.map(|(name, _)| name.to_string()).collect();
+        let record = published.state.patient(patient);
+        let aliases = record.map(|record| record.aliases.clone()).unwrap_or_default();
+        drop(published);
+        let names = std::iter::once(patient).chain(&aliases).map(ToString::to_string);
         let mut entries = Vec::new();
         for name in names {
             let kind = Some(RequestKind::RecordEligibility);
