@@ -140,8 +140,13 @@ impl CourseService for Handlers {
         &self,
         request: Request<v1::GetSessionRequest>,
     ) -> Result<Response<v1::GetSessionResponse>, Status> {
+        let asking = Self::asking(&request)?;
         let asked: SessionName = name("name", &request.get_ref().name)?;
-        Ok(Response::new(self.session(asked).await?))
+        let mut found = self.session(asked).await?;
+        if let Some(session) = &mut found.session {
+            self.hide_unchecked(&asking, session);
+        }
+        Ok(Response::new(found))
     }
 
     async fn list_sessions(
@@ -287,6 +292,17 @@ impl Handlers {
         let today = self.published().state.day_of(self.clock.now());
         let opening = self.service.identity_of(patient).await?;
         Ok(opening.and_then(|opening| opening.identity.age_on(today)))
+    }
+
+    /// A dose that waits for its independent check is not shown to whoever may have to check it.
+    fn hide_unchecked(&self, asking: &PersonName, session: &mut v1::Session) {
+        let calculation = session.dose_calculation.as_ref().and_then(|it| it.name.parse().ok());
+        if let Some(calculation) = calculation
+            && self.may_see(asking, calculation, &session.calculated_by).is_err()
+        {
+            session.dose_calculation = None;
+            session.weight = None;
+        }
     }
 
     /// The entries that recorded answers of a patient, under any of the patient's names.
