@@ -331,7 +331,7 @@ impl Handlers {
             let now = self.clock.now();
             let sessions = published.state.sessions();
             let board = v1::WatchSessionsResponse {
-                time: Some(timestamp_to_wire(now)),
+                server_time: Some(timestamp_to_wire(now)),
                 size: published.size(),
                 sessions: sessions
                     .map(|session| summary::open_session(&published.state, session, now))
