@@ -37,7 +37,7 @@ pub use error::StoreError;
 pub use evidence::Evidence;
 pub use folder::LedgerFolder;
 pub use identities::{Identities, SealedIdentities};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, state_before};
 pub use read::{Reader, Readers};
 pub use rebuild::{RebuildReport, rebuild};
 pub use snapshot::SnapshotParts;
