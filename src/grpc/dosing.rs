@@ -173,12 +173,11 @@ impl Handlers {
         let calculation = recorded.dose_calculation.unwrap_or_default();
         // Rules version 1 did not keep what a calculation took from the ledger; the entries before it tell.
         let kept = calculation.context.clone();
-        let context = match &kept {
-            Some(context) => context.clone(),
-            None => {
-                let state = self.service.state_before(asked.0).await?;
-                decide::context_then(&state, &inputs, moment)
-            }
+        let context = if let Some(context) = &kept {
+            context.clone()
+        } else {
+            let state = self.service.state_before(asked.0).await?;
+            decide::context_then(&state, &inputs, moment)
         };
         let context = Some(&context);
         let then = state.formulary_at(asked.0).ok_or_else(|| unreadable(asked.0))?;
