@@ -93,7 +93,7 @@ fn its_doses_replay_digit_for_digit() {
     readers
         .read(|reader| {
             for index in 0..reader.size()? {
-                let entry = ParsedEntry::parse(reader.entry(index)?.unwrap().into()).unwrap();
+                let entry = ParsedEntry::parse(reader.entry(index)?.unwrap()).unwrap();
                 let Some(Made::DoseCalculation(recorded)) = entry.outcome.result else { continue };
                 let request =
                     v1::CalculateDoseRequest::decode(entry.request.bytes().clone()).unwrap();
