@@ -14,6 +14,7 @@ mod dose;
 mod entries;
 pub mod error;
 pub mod exit;
+mod export;
 mod formulary;
 pub mod identity;
 mod init;
@@ -128,6 +129,12 @@ pub enum Task {
     Receipt(receipt::ReceiptCommand),
     /// Verify a ledger file from itself and its verifier key alone, without any server
     Verify(verify::VerifyArgs),
+    /// Write what is to be handed over into a folder of its own, without any server
+    #[command(subcommand)]
+    Export(export::ExportCommand),
+    /// Change the key that patients' identities are encrypted with
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
     /// Make everything that is derived from the entries again
     Rebuild(init::RebuildArgs),
     /// Dose arithmetic and code checks for anyone, without a ledger
@@ -176,6 +183,8 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Entries(args) => entries::entries(args, desk).await?,
         Task::Receipt(command) => receipt::run(command, desk).await?,
         Task::Verify(args) => return verify::run(&args, desk),
+        Task::Export(command) => export::run(&command, desk)?,
+        Task::Identity(command) => identity::run(&command, desk)?,
         Task::Rebuild(args) => init::rebuild(&args, desk)?,
         Task::Calc(command) => return calculate(&command, desk),
         Task::Completions(args) => pages::completions(&args)?,
