@@ -5,18 +5,27 @@
 //! compliance officer must see becomes an entry of its own; every other leaves no trace here.
 
 mod authority;
+mod check;
+mod course;
 mod custody;
 mod delivery;
+mod discharge;
 mod dispense;
 mod dose;
+mod given;
+mod patient;
 mod policy;
 mod registry;
+mod session;
+mod soft;
+mod treatment;
 
 use std::collections::BTreeSet;
 
+pub use authority::REGISTRARS;
 pub use delivery::received;
-pub use dose::preview;
-pub use policy::{CLOCK_SKEW, LATE_AFTER, WITNESS_WITHIN};
+pub use dose::{preview, replay};
+pub use policy::{CLOCK_SKEW, IDENTITY_OPEN_FOR, LATE_AFTER, WITNESS_WITHIN};
 
 use crate::command::{Act, Command};
 use crate::ledger::{EntryError, SealedEntry, Sealing, SignedRequest};
@@ -25,6 +34,7 @@ use crate::pb::v1::{self, outcome};
 use crate::refusal::Refusal;
 use crate::state::{Change, State, Step, Subject};
 use crate::time::Timestamp;
+use crate::units::Span;
 use crate::vial::Vial;
 
 /// Version of the rules in this module. Every entry names the version that decided it.
@@ -32,7 +42,16 @@ use crate::vial::Vial;
 /// An outcome holds words as well as numbers (a refusal's message, the steps of a dose), and the audit wants every one
 /// of its bytes again. So whatever changes an outcome, be it a word, takes a new version here, and the old one stays
 /// for the old entries. `tests/golden.rs` holds a ledger of version 1 that must verify for ever.
-pub const RULES_VERSION: u32 = 1;
+///
+/// * 1: formulary, custody, doses.
+/// * 2: patients, courses, sessions and double checks. A calculation keeps what it took from the ledger besides its
+///   inputs; prescribers may approve early discharges.
+pub const RULES_VERSION: u32 = 2;
+
+/// Since this version a calculation keeps its context.
+const CONTEXT_SINCE: u32 = 2;
+/// Since this version there are patients, courses and double checks, and prescribers among those who approve.
+const COURSES_SINCE: u32 = 2;
 
 /// Decides a request. The caller has looked up its id and found it new, and `now` is after the last entry.
 ///
@@ -44,7 +63,18 @@ pub fn decide(
     command: &Command,
     now: Timestamp,
 ) -> Result<Step, Refusal> {
-    let case = Case { state, request, command, index: state.size(), now };
+    decide_by(RULES_VERSION, state, request, command, now)
+}
+
+/// Decides as an older version of the rules did, so that old entries mean for ever what they meant.
+pub fn decide_by(
+    version: u32,
+    state: &State,
+    request: &SignedRequest,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Step, Refusal> {
+    let case = Case { version, state, request, command, index: state.size(), now };
     let (draft, refusal) = match case.run() {
         Ok(draft) => (draft, None),
         Err(refusal) if refusal.recorded() && !command.header.validate_only => {
@@ -57,7 +87,7 @@ pub fn decide(
         index: state.size(),
         previous: state.last_leaf(),
         recorded_time: now,
-        rules_version: RULES_VERSION,
+        rules_version: version,
     };
     let (entry, outcome) = SealedEntry::seal(&sealing, request, draft.outcome)
         .map_err(|_: EntryError| Refusal::TooLong)?;
@@ -73,6 +103,8 @@ pub fn decide(
 
 /// One request under the rules.
 struct Case<'a> {
+    /// Version of the rules that decide it.
+    version: u32,
     state: &'a State,
     request: &'a SignedRequest,
     command: &'a Command,
@@ -108,10 +140,37 @@ impl Case<'_> {
             Act::Waste(act) => self.waste(&signer, act)?,
             Act::Witness(act) => self.witness(&signer, act)?,
             Act::Return(act) => self.take_back(&signer, act)?,
+            act => self.treat(&signer, act)?,
         };
         draft.touch(&signer);
         Ok(draft)
     }
+
+    /// What belongs to patients and their courses.
+    fn treat(&self, signer: &Signer, act: &Act) -> Result<Draft, Refusal> {
+        match act {
+            Act::CheckDose(act) => self.check_dose(signer, act),
+            Act::RegisterPatient(act) => self.register(signer, act),
+            Act::MergePatients(act) => self.merge(signer, act),
+            Act::OpenIdentity(act) => self.open_identity(signer, act),
+            Act::RecordEligibility(act) => self.record_eligibility(signer, act),
+            Act::OpenCourse(act) => self.open_course(signer, act),
+            Act::CloseCourse(act) => self.close_course(signer, act),
+            Act::StartSession(act) => self.start_session(signer, act),
+            Act::RecordMissedSession(act) => self.missed_session(signer, act),
+            Act::CancelSession(act) => self.cancel_session(signer, act),
+            Act::RecordObservation(act) => self.observe(signer, act),
+            Act::AcknowledgeAlert(act) => self.acknowledge(signer, act),
+            Act::RecordAdverseEffect(act) => self.adverse_effect(signer, act),
+            Act::DischargePatient(act) => self.discharge(signer, act),
+            Act::RecordFormSent(act) => self.form_sent(signer, act),
+            _ => unreachable!("`run` handles every other act itself"),
+        }
+    }
+}
+
+fn span_micros(span: Span) -> i64 {
+    i64::try_from(span.microseconds()).expect("a span is less than the years of a timestamp")
 }
 
 /// What the rules have made of a request so far.
@@ -143,6 +202,13 @@ impl Draft {
         }
         if let Some(resource) = resource {
             draft.touch(&resource);
+        }
+        // Whoever reads the session must meet the attempt there.
+        if let Some(session) = case.command.act.session() {
+            draft.touch(&session);
+        }
+        if let Some(course) = case.command.act.course() {
+            draft.touch(&course);
         }
         // Whoever reads the vial's history must meet the attempt there.
         if let Refusal::SelfWitness { waste, .. } = refusal

@@ -1,14 +1,19 @@
-//! The formulary: products, protocols, their limits and who says so.
+//! The formulary: products, protocols, plans, their limits and who says so.
 //!
 //! It is written in TOML by a pharmacist, checked here with line and column for every error,
 //! published into the ledger by two people, and never changed afterwards: a new version is a new
 //! text. A version is named by the SHA-256 of exactly the bytes that were published, so a
 //! calculation that names its version can be worked out again years later.
 //!
-//! What stands in no source does not stand in a formulary: every product, protocol, limit and
-//! question carries its source, and what a site decides for itself says that it is site policy.
+//! What stands in no source does not stand in a formulary: every product, protocol, limit, question,
+//! criterion and plan carries its source, and what a site decides for itself says that it is site
+//! policy. No number of a clinical rule stands in code: all of them are here.
 
 mod document;
+mod effect;
+mod measure;
+mod monitoring;
+mod plan;
 mod product;
 mod protocol;
 mod question;
@@ -24,18 +29,27 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+pub use effect::EffectKind;
+pub use measure::Measure;
+pub use monitoring::{
+    Bound, Criterion, CriterionWhen, DischargeRule, DueObservation, Leaflet, Monitoring,
+};
+pub use plan::{FormRule, HistoryRule, Phase, Plan, Window};
 pub use product::{BeyondUse, DoseUse, Drug, Form, Product, Schedule};
 pub use protocol::{
-    BelowSixtyInches, DilutionRule, DoseKind, DoseLimits, InfusionRule, PolicyRule, Protocol,
-    Route, WeightMethod, WeightRule, WeightScalar,
+    BelowSixtyInches, DeviceRule, DilutionRule, DoseKind, DoseLimits, InfusionRule, PolicyRule,
+    Protocol, Route, WeightMethod, WeightRule, WeightScalar,
 };
 pub use question::{Question, QuestionWeight, StoppingAnswer};
 pub use reader::FormularyError;
-pub use slug::{DrugId, IdError, ProductId, ProtocolId, QuestionId};
+pub use slug::{
+    CriterionId, DrugId, IdError, MeasureId, MonitoringId, PhaseId, PlanId, ProductId, ProtocolId,
+    QuestionId,
+};
 
 /// The largest text of a formulary, in bytes: with its request around it, it must fit one ledger
 /// entry (65,535 bytes).
-pub const MAX_TEXT_BYTES: usize = 48 * 1024;
+pub const MAX_TEXT_BYTES: usize = 56 * 1024;
 
 /// The formulary that ships in the program, as text.
 #[must_use]
@@ -67,6 +81,11 @@ struct Inner {
     by_gtin: BTreeMap<Gtin, (Arc<Product>, bool)>,
     questions: BTreeMap<QuestionId, Arc<Question>>,
     protocols: BTreeMap<ProtocolId, Arc<Protocol>>,
+    measures: BTreeMap<MeasureId, Arc<Measure>>,
+    monitorings: BTreeMap<MonitoringId, Arc<Monitoring>>,
+    plans: BTreeMap<PlanId, Arc<Plan>>,
+    /// The one plan in whose phases a protocol stands, for protocols that stand in one.
+    plan_by_protocol: BTreeMap<ProtocolId, Arc<Plan>>,
 }
 
 /// What a formulary holds, in numbers.
@@ -84,6 +103,12 @@ pub struct Summary {
     pub questions: usize,
     /// How many protocols.
     pub protocols: usize,
+    /// How many vital signs and scales.
+    pub measures: usize,
+    /// How many ways to observe a patient around a dose.
+    pub monitorings: usize,
+    /// How many courses of treatment.
+    pub plans: usize,
 }
 
 impl Formulary {
@@ -161,6 +186,46 @@ impl Formulary {
         self.inner.questions.values()
     }
 
+    /// The vital sign or scale of this id.
+    #[must_use]
+    pub fn measure(&self, id: &MeasureId) -> Option<&Arc<Measure>> {
+        self.inner.measures.get(id)
+    }
+
+    /// Every vital sign and scale, by id.
+    pub fn measures(&self) -> impl Iterator<Item = &Arc<Measure>> {
+        self.inner.measures.values()
+    }
+
+    /// The monitoring of this id.
+    #[must_use]
+    pub fn monitoring(&self, id: &MonitoringId) -> Option<&Arc<Monitoring>> {
+        self.inner.monitorings.get(id)
+    }
+
+    /// Every monitoring, by id.
+    pub fn monitorings(&self) -> impl Iterator<Item = &Arc<Monitoring>> {
+        self.inner.monitorings.values()
+    }
+
+    /// The plan of this id.
+    #[must_use]
+    pub fn plan(&self, id: &PlanId) -> Option<&Arc<Plan>> {
+        self.inner.plans.get(id)
+    }
+
+    /// Every plan, by id.
+    pub fn plans(&self) -> impl Iterator<Item = &Arc<Plan>> {
+        self.inner.plans.values()
+    }
+
+    /// The plan one of whose phases uses this protocol. There is never a second: a protocol stands
+    /// in the phases of one plan at most.
+    #[must_use]
+    pub fn plan_of(&self, protocol: &ProtocolId) -> Option<&Arc<Plan>> {
+        self.inner.plan_by_protocol.get(protocol)
+    }
+
     /// What it holds, in numbers.
     #[must_use]
     pub fn summary(&self) -> Summary {
@@ -175,6 +240,9 @@ impl Formulary {
             products: self.inner.products.len(),
             questions: self.inner.questions.len(),
             protocols: self.inner.protocols.len(),
+            measures: self.inner.measures.len(),
+            monitorings: self.inner.monitorings.len(),
+            plans: self.inner.plans.len(),
         }
     }
 }
@@ -219,9 +287,17 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} drugs, {} products, {} questions, {} protocols in {} of {MAX_TEXT_BYTES} bytes; \
-             version {}",
-            self.drugs, self.products, self.questions, self.protocols, self.bytes, self.version
+            "{} drugs, {} products, {} questions, {} protocols, {} measures, {} monitorings, \
+             {} plans in {} of {MAX_TEXT_BYTES} bytes; version {}",
+            self.drugs,
+            self.products,
+            self.questions,
+            self.protocols,
+            self.measures,
+            self.monitorings,
+            self.plans,
+            self.bytes,
+            self.version
         )
     }
 }

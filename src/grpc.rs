@@ -12,6 +12,7 @@
 
 mod audit;
 mod auth;
+mod course;
 mod custody;
 mod deadline;
 mod dosing;
@@ -22,9 +23,12 @@ pub mod limits;
 mod message;
 mod method;
 mod page;
+mod plan;
 mod record;
 mod registry;
+mod session;
 mod stream;
+mod summary;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -47,13 +51,14 @@ pub use error::{DOMAIN, REASON_HEADER};
 
 use crate::clock::Clock;
 use crate::pb::v1::audit_service_server::AuditServiceServer;
+use crate::pb::v1::course_service_server::CourseServiceServer;
 use crate::pb::v1::custody_service_server::CustodyServiceServer;
 use crate::pb::v1::dosing_service_server::DosingServiceServer;
 use crate::pb::v1::registry_service_server::RegistryServiceServer;
 use crate::service::Service;
 use auth::Authentication;
 use error::Failure;
-use handlers::Handlers;
+use handlers::{Asking, Handlers};
 use limits::{DEFAULT_DEADLINE, MAX_CALLS_IN_WORK, MAX_OPEN_STREAMS};
 use method::{Access, Home, Method, Methods};
 use record::Record;
@@ -78,6 +83,7 @@ struct Parts {
     stopping: watch::Receiver<bool>,
     dosing: DosingServiceServer<Handlers>,
     custody: CustodyServiceServer<Handlers>,
+    course: CourseServiceServer<Handlers>,
     audit: AuditServiceServer<Handlers>,
     registry: RegistryServiceServer<Handlers>,
     /// Health and reflection, which anybody may ask.
@@ -103,6 +109,7 @@ impl Api {
             stopping,
             dosing: DosingServiceServer::new(handlers.clone()),
             custody: CustodyServiceServer::new(handlers.clone()),
+            course: CourseServiceServer::new(handlers.clone()),
             audit: AuditServiceServer::new(handlers.clone()),
             registry: RegistryServiceServer::new(handlers),
             open,
@@ -231,8 +238,9 @@ impl Parts {
             Access::Token => {
                 let now = self.clock.now();
                 let published = self.service.published();
-                self.authentication.read(&head.headers, &published.state, now)?;
+                let person = self.authentication.read(&head.headers, &published.state, now)?;
                 drop(published);
+                head.extensions.insert(Asking(person));
                 let body = frame::read(body).await?;
                 frame::message(&body)?;
                 Full::new(body)
@@ -244,6 +252,7 @@ impl Parts {
         let answer = certain(match home {
             Home::Dosing => self.dosing.clone().call(request).await,
             Home::Custody => self.custody.clone().call(request).await,
+            Home::Course => self.course.clone().call(request).await,
             Home::Audit => self.audit.clone().call(request).await,
             Home::Registry => self.registry.clone().call(request).await,
         });

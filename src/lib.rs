@@ -40,8 +40,8 @@
 //! | `units`, `dsse`, `tlog`, `pb` | exact quantities; what is signed; trees, notes, checkpoints, proofs; generated messages |
 //! | `time`, `role` | moments and days, without a "now"; what a person may do |
 //! | `ident`, `identity`, `names` | NDC, GTIN, GS1, DEA, NPI; who a patient is, and its commitment; resource names |
-//! | `formulary` | products and protocols: validated, immutable, content-hashed |
-//! | `dosing`, `vial` | the calculation; the life of one vial |
+//! | `formulary` | products, protocols and plans of treatment: validated, immutable, content-hashed |
+//! | `dosing`, `vial`, `course` | the calculation; the life of one vial; a patient's course of treatment |
 //! | `wire` | the one place between core values and messages |
 //! | `ledger` | signed requests, sealed entries, receipts |
 //! | `command`, `refusal` | a fully read request; every "no" that the rules can say |
@@ -69,6 +69,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod command;
+pub mod course;
 pub mod decide;
 pub mod dosing;
 pub mod dsse;

@@ -38,6 +38,9 @@ pub enum NameError {
     /// Not the name of a vial.
     #[error("expected \"vials/{{entry}}-{{number}}\", such as \"vials/12-1\"")]
     Vial,
+    /// Not the name of an alert.
+    #[error("expected \"alerts/{{entry}}-{{number}}\", such as \"alerts/40-1\"")]
+    Alert,
 }
 
 /// Whether some text is a chosen name: 1 to 63 of a-z, 0-9 and "-", starting with a letter.
@@ -120,6 +123,11 @@ slug_name! {
     ProtocolName, "protocols"
 }
 
+slug_name! {
+    /// A plan of a course of treatment: `plans/{plan}`.
+    PlanName, "plans"
+}
+
 macro_rules! index_name {
     ($(#[$doc:meta])* $name:ident, $collection:literal) => {
         $(#[$doc])*
@@ -166,6 +174,52 @@ index_name! {
     WasteName, "wastes"
 }
 
+index_name! {
+    /// A patient's course of treatment, named after the entry that opened it: `courses/{index}`.
+    CourseName, "courses"
+}
+index_name! {
+    /// A session of a course, named after the entry that started it: `sessions/{index}`.
+    SessionName, "sessions"
+}
+index_name! {
+    /// An adverse effect, named after the entry that first recorded it: `adverseEffects/{index}`.
+    EffectName, "adverseEffects"
+}
+
+/// A stop criterion that was met: `alerts/{index of the observation's entry}-{number within it, from 1}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AlertName {
+    /// Index of the observation's entry.
+    pub observation: u64,
+    /// Its number within that observation, from 1.
+    pub number: u32,
+}
+
+impl FromStr for AlertName {
+    type Err = NameError;
+
+    fn from_str(name: &str) -> Result<Self, NameError> {
+        let id =
+            name.strip_prefix("alerts/").ok_or(NameError::Collection { collection: "alerts" })?;
+        let (observation, number) = numbered(id).ok_or(NameError::Alert)?;
+        Ok(Self { observation, number })
+    }
+}
+
+impl fmt::Display for AlertName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "alerts/{}-{}", self.observation, self.number)
+    }
+}
+
+/// The index of an entry and a number within it, from 1: `12-1`.
+fn numbered(id: &str) -> Option<(u64, u32)> {
+    let (index, number) = id.split_once('-')?;
+    let number = plain_digits(number).and_then(|number| u32::try_from(number).ok());
+    Some((plain_digits(index)?, number.filter(|number| *number > 0)?))
+}
+
 /// One sealed container: `vials/{index of the receiving entry}-{number within it, from 1}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct VialName {
@@ -181,13 +235,8 @@ impl FromStr for VialName {
     fn from_str(name: &str) -> Result<Self, NameError> {
         let id =
             name.strip_prefix("vials/").ok_or(NameError::Collection { collection: "vials" })?;
-        let (delivery, number) = id.split_once('-').ok_or(NameError::Vial)?;
-        let delivery = plain_digits(delivery).ok_or(NameError::Vial)?;
-        let number = plain_digits(number).and_then(|number| u32::try_from(number).ok());
-        match number {
-            Some(number) if number > 0 => Ok(Self { delivery, number }),
-            _ => Err(NameError::Vial),
-        }
+        let (delivery, number) = numbered(id).ok_or(NameError::Vial)?;
+        Ok(Self { delivery, number })
     }
 }
 

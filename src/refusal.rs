@@ -5,6 +5,9 @@
 //! the list and the rules equal.
 
 mod reason;
+mod treatment;
+
+pub use treatment::TreatmentRefusal;
 
 use crate::names::{CalculationName, DispensingName, PersonName, VialName, WasteName};
 
@@ -404,6 +407,11 @@ pub enum Refusal {
         /// The protocol's limit.
         limit: String,
     },
+
+    // Patients and their courses. These stand in each of the classes above; `Refusal::ORDER` says where.
+    /// What the rules say to patients, courses and double checks.
+    #[error(transparent)]
+    Treatment(#[from] TreatmentRefusal),
 
     // Last, since only then it is known how long the entry is.
     /// The entry would be too long.

@@ -1,26 +1,32 @@
-//! Everything that is folded from the entries: people, keys, places, formularies, vials, calculations.
+//! Everything that is folded from the entries: people, keys, places, formularies, vials, calculations, patients, courses.
 //!
 //! A [`State`] is a value. Its maps are persistent, so a clone costs next to nothing and a reader keeps a consistent one
 //! while the writer goes on. [`State::apply`] is the only mutation; the live path, the start-up and the audit use it.
 
 mod change;
 mod formulary;
+mod patients;
 mod people;
 mod step;
 mod stock;
 
 pub use change::Change;
 pub use formulary::FormularyRecord;
+pub use patients::{LOOK_BACK_DAYS, PatientRecord};
 pub use people::{KeyRecord, PersonRecord, PlaceRecord, Proposal, SiteRecord};
 pub use step::{Step, Subject};
-pub use stock::{Calculation, OnHand};
+pub use stock::{Calculation, Check, OnHand};
 
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
-use crate::names::{DispensingName, PersonName, PlaceName, ProductName, VialName, WasteName};
+use crate::course::{Course, Session};
+use crate::names::{
+    CourseName, DispensingName, EffectName, PatientName, PersonName, PlaceName, ProductName,
+    SessionName, VialName, WasteName,
+};
 use crate::time::{Date, Timestamp};
 use crate::tlog::{Hash, empty_root};
 use crate::vial::Vial;
@@ -48,6 +54,15 @@ pub struct State {
     wastes: OrdMap<WasteName, VialName>,
     calculations: OrdMap<u64, Calculation>,
     calculations_by_expiry: OrdSet<(Timestamp, u64)>,
+    patients: OrdMap<PatientName, Arc<PatientRecord>>,
+    courses: OrdMap<CourseName, Arc<Course>>,
+    /// The sessions that are open.
+    sessions: OrdMap<SessionName, Arc<Session>>,
+    /// The course of every session that ever began.
+    session_courses: OrdMap<SessionName, CourseName>,
+    effect_courses: OrdMap<EffectName, CourseName>,
+    /// Sessions that are over and whose monitoring form was not sent.
+    forms: OrdSet<SessionName>,
 }
 
 impl State {
@@ -71,6 +86,12 @@ impl State {
             wastes: OrdMap::new(),
             calculations: OrdMap::new(),
             calculations_by_expiry: OrdSet::new(),
+            patients: OrdMap::new(),
+            courses: OrdMap::new(),
+            sessions: OrdMap::new(),
+            session_courses: OrdMap::new(),
+            effect_courses: OrdMap::new(),
+            forms: OrdSet::new(),
         }
     }
 

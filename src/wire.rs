@@ -1,6 +1,8 @@
 //! The one place where core values become messages and messages become core values.
 
-use crate::names::{DispensingName, VialName};
+use crate::course::{Effect, OpenAlert};
+use crate::formulary::EffectKind;
+use crate::names::{CourseName, DispensingName, EffectName, VialName};
 use crate::pb::v1;
 use crate::time::{Date, TimeError, Timestamp};
 use crate::units::{Amount, Quantity, QuantityError};
@@ -43,6 +45,77 @@ pub fn quantity_to_wire(quantity: Quantity) -> v1::Quantity {
 /// A quantity from the wire, with every refusal of the API's description.
 pub fn quantity_from_wire(wire: &v1::Quantity) -> Result<Quantity, QuantityError> {
     Quantity::parse(&wire.value, &wire.unit)
+}
+
+/// A quantity of the wire in words, such as "0.5 mg/kg".
+#[must_use]
+pub fn quantity_text(wire: &v1::Quantity) -> String {
+    quantity_from_wire(wire)
+        .map_or_else(|_| format!("{} {}", wire.value, wire.unit), |quantity| quantity.to_string())
+}
+
+/// A stop criterion that was met, as the wire carries it.
+#[must_use]
+pub fn alert_to_wire(alert: &OpenAlert) -> v1::Alert {
+    v1::Alert {
+        name: alert.name.to_string(),
+        criterion: alert.criterion.to_string(),
+        reading: Some(v1::Reading {
+            measure: alert.measure.to_string(),
+            value: alert.value,
+            unit: alert.unit.clone(),
+        }),
+        limit: alert.limit.clone(),
+        action: alert.action.clone(),
+    }
+}
+
+/// The kinds of adverse effect, of the formulary and of the wire.
+const EFFECT_KINDS: [(EffectKind, v1::EffectKind); 14] = [
+    (EffectKind::Dizziness, v1::EffectKind::Dizziness),
+    (EffectKind::Nausea, v1::EffectKind::Nausea),
+    (EffectKind::Vomiting, v1::EffectKind::Vomiting),
+    (EffectKind::BlurredVision, v1::EffectKind::BlurredVision),
+    (EffectKind::Headache, v1::EffectKind::Headache),
+    (EffectKind::Dissociation, v1::EffectKind::Dissociation),
+    (EffectKind::Sedation, v1::EffectKind::Sedation),
+    (EffectKind::RespiratoryDepression, v1::EffectKind::RespiratoryDepression),
+    (EffectKind::UrinarySymptoms, v1::EffectKind::UrinarySymptoms),
+    (EffectKind::RaisedBloodPressure, v1::EffectKind::RaisedBloodPressure),
+    (EffectKind::Anxiety, v1::EffectKind::Anxiety),
+    (EffectKind::Syncope, v1::EffectKind::Syncope),
+    (EffectKind::AllergicReaction, v1::EffectKind::AllergicReaction),
+    (EffectKind::Other, v1::EffectKind::Other),
+];
+
+/// A kind of adverse effect from the wire; nothing for "not set".
+#[must_use]
+pub fn effect_kind_from_wire(wire: v1::EffectKind) -> Option<EffectKind> {
+    EFFECT_KINDS.into_iter().find(|(_, on_wire)| *on_wire == wire).map(|(kind, _)| kind)
+}
+
+/// A kind of adverse effect, as the wire carries it.
+#[must_use]
+pub fn effect_kind_to_wire(kind: EffectKind) -> v1::EffectKind {
+    let found = EFFECT_KINDS.into_iter().find(|(known, _)| *known == kind);
+    found.map_or(v1::EffectKind::Other, |(_, wire)| wire)
+}
+
+/// An adverse effect as the wire carries it.
+#[must_use]
+pub fn effect_to_wire(name: EffectName, course: CourseName, effect: &Effect) -> v1::AdverseEffect {
+    v1::AdverseEffect {
+        name: name.to_string(),
+        session: effect.session.map(|session| session.to_string()).unwrap_or_default(),
+        course: course.to_string(),
+        kind: effect_kind_to_wire(effect.kind).into(),
+        severity: effect.severity,
+        serious: effect.serious,
+        onset_time: Some(timestamp_to_wire(effect.onset)),
+        end_time: effect.end.map(timestamp_to_wire),
+        actions: effect.actions.clone(),
+        note: effect.note.clone(),
+    }
 }
 
 /// An amount as the wire carries it: mL, or a number of things.

@@ -8,12 +8,17 @@
     reason = "tests"
 )]
 
+use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use vialedger::command::MAX_REQUEST_BYTES;
 use vialedger::formulary::{
-    self, DoseKind, DoseUse, Form, Formulary, MAX_TEXT_BYTES, Product, Protocol, Route,
-    StoppingAnswer, WeightMethod, WeightScalar,
+    self, Bound, CriterionWhen, DoseKind, DoseUse, EffectKind, Form, Formulary, MAX_TEXT_BYTES,
+    Phase, Plan, Product, Protocol, QuestionWeight, Route, StoppingAnswer, WeightMethod,
+    WeightScalar,
 };
 use vialedger::ident::{Gtin, Ndc};
+use vialedger::pb::v1;
 use vialedger::units::{Amount, Mass, Quantity, Rational, Span, Strength, Unit};
 
 type Row = BTreeMap<String, String>;
@@ -21,7 +26,7 @@ type Row = BTreeMap<String, String>;
 /// Products of the list that the starter leaves out, as its first comment says.
 const PRODUCTS_LEFT_OUT: [&str; 2] = ["67457-108-xx", "0641-6028-25"];
 /// Protocols of the list that the starter leaves out, as its first comment says.
-const PROTOCOLS_LEFT_OUT: [&str; 12] = [
+const PROTOCOLS_LEFT_OUT: [&str; 11] = [
     "KET-ACUTE-BOLUS",
     "KET-ACUTE-INF",
     "KET-CHRONIC-GEN",
@@ -29,7 +34,6 @@ const PROTOCOLS_LEFT_OUT: [&str; 12] = [
     "KET-ED-SDK",
     "KET-SCI",
     "KET-IN-FIXED",
-    "KET-ORAL-DEP",
     "FEN-GA-SPONT",
     "FEN-PED",
     "PROP-IND",
@@ -61,10 +65,40 @@ fn numbers(text: &str) -> Vec<Rational> {
 #[test]
 fn the_starter_is_read_and_fits_an_entry() {
     let summary = formulary::check(formulary::starter()).unwrap();
-    assert_eq!((summary.products, summary.protocols, summary.drugs), (38, 15, 9));
+    assert_eq!((summary.products, summary.protocols, summary.drugs), (38, 16, 9));
+    assert_eq!(summary.questions, 15);
+    assert_eq!((summary.measures, summary.monitorings, summary.plans), (9, 3, 4));
     assert_eq!(summary.bytes, formulary::starter().len());
     assert!(summary.bytes < MAX_TEXT_BYTES);
     assert!(summary.to_string().contains(&summary.version));
+}
+
+#[test]
+fn a_formulary_from_before_there_were_plans_is_read_as_ever() {
+    let old = Formulary::parse(include_str!("data/formulary-1.toml")).unwrap();
+    let summary = old.summary();
+    assert_eq!((summary.products, summary.protocols, summary.drugs), (38, 15, 9));
+    assert_eq!(summary.questions, 13);
+    assert_eq!((summary.measures, summary.monitorings, summary.plans), (0, 0, 0));
+    let version = "7c1e81766435a424562b3da767c1a250929a810abd8b7228ad89e6883673b948";
+    assert_eq!(summary.version, version);
+    assert!(old.protocols().all(|protocol| protocol.devices.is_none()));
+    assert!(old.protocols().all(|protocol| old.plan_of(&protocol.id).is_none()));
+    assert!(old.questions().all(|question| question.valid_days.is_none()));
+    let ketamine = old.drug(&"ketamine".parse().unwrap()).unwrap();
+    assert!(!ketamine.clinic_only && ketamine.clinic_only_source.is_none());
+}
+
+#[test]
+fn a_request_with_the_longest_text_is_short_enough_to_be_sent() {
+    let publish = v1::PublishFormularyRequest {
+        ledger: "x".repeat(255),
+        request_id: "0197c2a0-5b1e-7c3d-8f00-123456789abc".into(),
+        validate_only: true,
+        expected_size: Some(u64::MAX),
+        formulary: "#".repeat(MAX_TEXT_BYTES),
+    };
+    assert!(publish.encoded_len() < MAX_REQUEST_BYTES);
 }
 
 #[test]
@@ -166,7 +200,10 @@ fn check_protocol(protocol: &Protocol, row: &Row) {
         let unit = row["unit"].split(' ').next().unwrap();
         assert_eq!(Unit::parse_human(unit), Some(dose.unit), "{id}");
         assert_eq!(vec![dose.soft_low.value()], listed("dose_low"), "{id}");
-        assert_eq!(vec![dose.soft_high.value()], listed("dose_high"), "{id}");
+        // Of the experimental oral dose the site takes only what is typical without a reason.
+        let experimental = row["indication"].contains("EXPERIMENTAL");
+        let high = listed(if experimental { "dose_typical" } else { "dose_high" });
+        assert_eq!(Some(&dose.soft_high.value()), high.last(), "{id}");
         if let Some(default) = dose.default {
             assert!(listed("dose_typical").contains(&default.value()), "{id}");
         }
@@ -192,6 +229,12 @@ fn check_protocol(protocol: &Protocol, row: &Row) {
     assert_eq!(below.is_some(), young_only, "{id}");
     assert!(below.is_none_or(|below| row["population"].contains(&below)), "{id}");
     assert!(protocol.policy.source.starts_with("Site policy"), "{id}");
+    let gap = protocol.devices.as_ref().map(|devices| devices.gap);
+    let devices = (dose.kind == DoseKind::Devices).then(|| minutes(5));
+    assert_eq!(gap, devices, "{id}: 5 min rest, as the list says of the first of them");
+    assert!(
+        id != "ESK-TRD-IND" || row["infusion_minutes"].starts_with("5 min rest between devices")
+    );
 }
 
 fn check_times_and_dilution(protocol: &Protocol, row: &Row) {
@@ -257,9 +300,181 @@ fn the_depression_protocol_asks_and_limits_what_the_site_decided() {
     assert_eq!(protocol.weight.as_ref().unwrap().methods, [WeightMethod::Measured]);
     let asked: BTreeSet<&str> =
         protocol.questions.iter().map(|question| question.id.as_str()).collect();
-    assert_eq!(asked.len(), 10);
-    assert!(protocol.questions.iter().all(|question| question.stops_on == StoppingAnswer::Yes));
+    assert_eq!(asked.len(), 12);
+    for question in &protocol.questions {
+        let treatments = question.id.as_str() == "two-antidepressants-tried";
+        let stops_on = if treatments { StoppingAnswer::No } else { StoppingAnswer::Yes };
+        assert_eq!(question.stops_on, stops_on, "{}", question.id);
+    }
     assert_eq!(protocol.policy.calculation_valid.to_string(), "60 min");
+}
+
+fn minutes(minutes: u64) -> Span {
+    Span::from_microseconds(minutes * 60_000_000).unwrap()
+}
+
+fn plan(id: &str) -> Arc<Plan> {
+    Arc::clone(starter().plan(&id.parse().unwrap()).unwrap_or_else(|| panic!("{id}")))
+}
+
+/// Sessions at least and at most, planned days between them, and how long the phase lasts.
+fn shape(phase: &Phase) -> (&str, &str, u16, u16, u16, Option<u16>) {
+    let (id, protocol) = (phase.id.as_str(), phase.protocol.as_str());
+    (id, protocol, phase.sessions_min, phase.sessions_max, phase.interval_days, phase.lasts_days)
+}
+
+#[test]
+fn the_plans_are_those_of_the_list() {
+    let ketamine = plan("ket-trd-iv");
+    assert_eq!(ketamine.monitoring.id.as_str(), "ket-iv");
+    assert_eq!(shape(&ketamine.phases[0]), ("induction", "ket-trd-iv", 4, 8, 3, Some(28)));
+    assert_eq!(shape(&ketamine.phases[1]), ("maintenance", "ket-trd-iv", 1, 26, 14, None));
+    assert_eq!((ketamine.phases.len(), &ketamine.form), (2, &None));
+
+    let nasal = plan("esk-trd");
+    let phases: Vec<_> = nasal.phases.iter().map(shape).collect();
+    assert_eq!(
+        phases,
+        [
+            ("weeks-1-4", "esk-trd-ind", 8, 8, 3, Some(28)),
+            ("weeks-5-8", "esk-trd-m1", 4, 4, 7, Some(28)),
+            ("from-week-9", "esk-trd-m2", 1, 52, 14, None),
+        ]
+    );
+    let [first, second, third] = nasal.phases.as_slice() else { panic!("three phases") };
+    assert_eq!(first.first_dose, Some(quantity("2 devices")), "56 mg on day 1");
+    assert_eq!((second.first_dose, third.first_dose), (None, None));
+    assert!(third.soft_min_days <= 7, "weekly needs no reason");
+
+    let crisis = plan("esk-mdsi");
+    let phases: Vec<_> = crisis.phases.iter().map(shape).collect();
+    assert_eq!(phases, [("weeks-1-4", "esk-mdsi", 8, 8, 3, None)]);
+
+    let oral = plan("ket-oral-dep");
+    let phases: Vec<_> = oral.phases.iter().map(shape).collect();
+    assert_eq!(phases, [("supervised", "ket-oral-dep", 1, 12, 7, None)]);
+}
+
+#[test]
+fn every_course_protocol_has_its_plan_and_asks_what_a_course_asks() {
+    let starter = starter();
+    for plan in starter.plans() {
+        for phase in &plan.phases {
+            assert_eq!(starter.plan_of(&phase.protocol), Some(plan));
+            let protocol = starter.protocol(&phase.protocol).unwrap();
+            let asked: Vec<&str> =
+                protocol.questions.iter().map(|question| question.id.as_str()).collect();
+            assert!(asked.contains(&"urinary-symptoms"), "{}", protocol.id);
+            let resistant = plan.id.as_str() != "esk-mdsi";
+            assert_eq!(asked.contains(&"two-antidepressants-tried"), resistant, "{}", protocol.id);
+        }
+        let windows: Vec<u16> = plan.windows.iter().map(|window| window.days).collect();
+        assert_eq!(windows, [7, 30, 90], "{}", plan.id);
+        assert!(plan.windows.iter().all(|window| window.mass.is_some()), "{}", plan.id);
+        assert_eq!((plan.history.weight_change_percent, plan.history.rises_alone), (20, 2));
+        assert!(plan.history.ask_after.contains(&EffectKind::UrinarySymptoms), "{}", plan.id);
+        let due = plan.form.as_ref().map(|form| form.due_days);
+        assert_eq!(due, (plan.drug.as_str() == "esketamine").then_some(7), "{}", plan.id);
+    }
+    let pain = "ket-crps".parse().unwrap();
+    assert_eq!(starter.plan_of(&pain), None, "a protocol without a course stays without");
+    let days = |id: &str| {
+        let question = starter.questions().find(|question| question.id.as_str() == id).unwrap();
+        question.valid_days
+    };
+    assert_eq!(days("uncontrolled-blood-pressure"), None, "asked anew on every day");
+    assert_eq!((days("pregnancy"), days("interacting-medicines")), (Some(7), Some(7)));
+    assert_eq!((days("urinary-symptoms"), days("psychosis")), (Some(30), Some(90)));
+}
+
+#[test]
+fn every_monitoring_holds_the_dose_at_high_pressure_and_the_patient_until_all_is_back() {
+    let starter = starter();
+    for watch in starter.monitorings() {
+        let id = &watch.id;
+        let bounds = |when: CriterionWhen, weight: Option<QuestionWeight>, measure: &str| {
+            let found: Vec<Bound> = watch
+                .criteria
+                .iter()
+                .filter(|criterion| (criterion.when, criterion.weight) == (when, weight))
+                .filter(|criterion| criterion.measure.id.as_str() == measure)
+                .map(|criterion| criterion.bound)
+                .collect();
+            assert_eq!(found.len(), 1, "{id}: {when} {measure}");
+            found[0]
+        };
+        let (soft, hard) = (Some(QuestionWeight::Soft), Some(QuestionWeight::Hard));
+        for (when, weight, systolic, diastolic) in [
+            (CriterionWhen::Before, soft, 140, 90),
+            (CriterionWhen::Before, hard, 180, 110),
+            (CriterionWhen::During, None, 180, 110),
+            (CriterionWhen::Discharge, None, 140, 90),
+        ] {
+            assert_eq!(bounds(when, weight, "systolic"), Bound::Above(systolic), "{id}");
+            assert_eq!(bounds(when, weight, "diastolic"), Bound::Above(diastolic), "{id}");
+        }
+        assert_eq!(bounds(CriterionWhen::During, None, "spo2"), Bound::Below(90), "{id}");
+        assert_eq!(bounds(CriterionWhen::During, None, "respiratory-rate"), Bound::Below(8));
+        assert_eq!(bounds(CriterionWhen::During, None, "moaa-s"), Bound::Below(3), "{id}");
+        assert_eq!(bounds(CriterionWhen::Discharge, None, "moaa-s"), Bound::Below(5), "{id}");
+        assert_eq!(bounds(CriterionWhen::Discharge, None, "dissociation"), Bound::Above(0), "{id}");
+        assert_eq!(watch.discharge.minimum, minutes(120), "{id}");
+        assert!(watch.discharge.escort && watch.discharge.no_driving, "{id}");
+        // What is looked at during the session is also measured then.
+        for criterion in watch.criteria.iter().filter(|found| found.when == CriterionWhen::During) {
+            let scheduled =
+                watch.due.iter().any(|due| due.measures.contains(&criterion.measure.id));
+            assert!(scheduled, "{id}: {}", criterion.id);
+        }
+    }
+    let nasal = starter.monitoring(&"esk-nasal".parse().unwrap()).unwrap();
+    let systolic = "systolic".parse().unwrap();
+    assert!(nasal.before.contains(&systolic), "before");
+    let pressure: Vec<Span> = nasal
+        .due
+        .iter()
+        .filter(|due| due.measures.contains(&systolic))
+        .map(|due| due.after)
+        .collect();
+    assert_eq!(pressure, [minutes(40), minutes(120)], "at 40 minutes and before leaving");
+}
+
+#[test]
+fn what_no_source_says_is_called_site_policy() {
+    let starter = starter();
+    let mut sources: Vec<&str> = Vec::new();
+    sources.extend(starter.measures().map(|measure| measure.source.as_str()));
+    for watch in starter.monitorings() {
+        sources.extend([&*watch.source, &*watch.discharge.source, &*watch.leaflet.source]);
+        sources.extend(watch.criteria.iter().map(|criterion| criterion.source.as_str()));
+    }
+    for plan in starter.plans() {
+        sources.extend([&*plan.source, &*plan.history.source]);
+        sources.extend(plan.phases.iter().map(|phase| phase.source.as_str()));
+        sources.extend(plan.windows.iter().map(|window| window.source.as_str()));
+        sources.extend(plan.form.iter().map(|form| form.source.as_str()));
+    }
+    let read = ["Andrade, ", "Chernik et al., ", "Sessler et al., ", "Spravato "];
+    for source in &sources {
+        let named = read.iter().any(|name| source.contains(name));
+        assert!(named || source.starts_with("Site policy"), "{source}");
+    }
+    assert!(sources.len() > 80, "only {} sources were looked at", sources.len());
+}
+
+#[test]
+fn ketamine_and_esketamine_never_go_home() {
+    let starter = starter();
+    for product in starter.products() {
+        let drug = starter.drug(&product.drug).unwrap();
+        let clinic = ["ketamine", "esketamine"].contains(&drug.id.as_str());
+        assert_eq!(drug.clinic_only, clinic, "{}", drug.id);
+        assert_eq!(drug.clinic_only_source.is_some(), clinic, "{}", drug.id);
+    }
+    let oral = starter.protocol(&"ket-oral-dep".parse().unwrap()).unwrap();
+    assert!(oral.policy.double_check && oral.dose.hard_mass.is_none());
+    let limits = [oral.dose.soft_low, oral.dose.soft_high, oral.dose.hard_high];
+    assert_eq!(limits.map(|limit| limit.to_string()), ["0.25 mg/kg", "2.5 mg/kg", "7 mg/kg"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 18] = [
     &["time", "role"],
     &["ident", "identity", "names"],
     &["formulary"],
-    &["dosing", "vial"],
+    &["dosing", "vial", "course"],
     &["wire"],
     &["ledger"],
     &["command", "refusal"],

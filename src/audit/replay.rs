@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Fault, Finding};
 use crate::command::{Act, Command};
-use crate::decide::{RULES_VERSION, decide};
+use crate::decide::{RULES_VERSION, decide_by};
 use crate::ledger::{EntryError, ParsedEntry};
 use crate::pb::v1::{self, outcome};
 use crate::refusal::Refusal;
@@ -40,13 +40,10 @@ pub(super) fn rerun(state: &State, entry: &ParsedEntry) -> Result<Step, Finding>
     let index = state.size();
     let finding =
         |fault, expected: String, found: String| Finding::new(index, fault, expected, found);
-    if entry.rules_version != RULES_VERSION {
+    if !(1..=RULES_VERSION).contains(&entry.rules_version) {
         let found = format!("version {}", entry.rules_version);
-        return Err(finding(
-            Fault::UnknownVersion,
-            format!("rules version {RULES_VERSION}"),
-            found,
-        ));
+        let expected = format!("rules version 1 to {RULES_VERSION}");
+        return Err(finding(Fault::UnknownVersion, expected, found));
     }
     if index > 0 && entry.ledger != state.origin() {
         let found = format!("an entry of {:?}", entry.ledger);
@@ -70,7 +67,7 @@ pub(super) fn rerun(state: &State, entry: &ParsedEntry) -> Result<Step, Finding>
         let found = "a request that only wanted to be validated".to_owned();
         return Err(finding(Fault::OutcomeDiffers, "a request to record".to_owned(), found));
     }
-    match decide(state, request, &command, now) {
+    match decide_by(entry.rules_version, state, request, &command, now) {
         Ok(step) if step.entry == entry.sealed => Ok(step),
         Ok(step) => Err(difference(index, &step, entry)),
         Err(refusal) => Err(refused(index, &refusal)),

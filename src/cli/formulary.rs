@@ -61,6 +61,9 @@ fn check(file: &Path, out: Output) -> Result<(), CliError> {
                 format!("{} protocols", summary.protocols),
                 format!("{} questions", summary.questions),
                 format!("{} drugs", summary.drugs),
+                format!("{} measures", summary.measures),
+                format!("{} monitorings", summary.monitorings),
+                format!("{} plans", summary.plans),
             ];
             let bytes = format!("{} of {MAX_TEXT_BYTES}", summary.bytes);
             let facts = fields(&[("Version", &summary.version), ("Bytes", &bytes)]);

@@ -84,7 +84,10 @@ fn course_headline(made: &Made) -> String {
         ),
         Made::SessionMissed(it) => {
             let day = date(it.planned_date.as_ref());
-            format!("recorded that the session of {} planned for {day} did not take place", it.course)
+            format!(
+                "recorded that the session of {} planned for {day} did not take place",
+                it.course
+            )
         }
         Made::SessionCancelled(it) => format!("{} is called off", it.session),
         Made::Observation(it) if it.alerts.is_empty() => {

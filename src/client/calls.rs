@@ -89,6 +89,21 @@ acts! {
     RecordWaste: RecordWasteRequest,
     Witness: WitnessRequest,
     ReturnVial: ReturnVialRequest,
+    CheckDose: CheckDoseRequest,
+    RegisterPatient: RegisterPatientRequest,
+    MergePatients: MergePatientsRequest,
+    OpenIdentity: OpenIdentityRequest,
+    RecordEligibility: RecordEligibilityRequest,
+    OpenCourse: OpenCourseRequest,
+    CloseCourse: CloseCourseRequest,
+    StartSession: StartSessionRequest,
+    RecordMissedSession: RecordMissedSessionRequest,
+    CancelSession: CancelSessionRequest,
+    RecordObservation: RecordObservationRequest,
+    AcknowledgeAlert: AcknowledgeAlertRequest,
+    RecordAdverseEffect: RecordAdverseEffectRequest,
+    DischargePatient: DischargePatientRequest,
+    RecordFormSent: RecordFormSentRequest,
 }
 
 macro_rules! reads {
@@ -106,6 +121,17 @@ reads! {
         "GetDoseCalculation": GetDoseCalculationRequest => GetDoseCalculationResponse,
         "ListProtocols": ListProtocolsRequest => ListProtocolsResponse,
         "ListProducts": ListProductsRequest => ListProductsResponse,
+        "ReplayDose": ReplayDoseRequest => ReplayDoseResponse,
+    }
+    "CourseService" {
+        "SealIdentity": SealIdentityRequest => SealIdentityResponse,
+        "ReadIdentity": ReadIdentityRequest => ReadIdentityResponse,
+        "GetPatient": GetPatientRequest => GetPatientResponse,
+        "ListPatients": ListPatientsRequest => ListPatientsResponse,
+        "GetCourse": GetCourseRequest => GetCourseResponse,
+        "GetSession": GetSessionRequest => GetSessionResponse,
+        "ListSessions": ListSessionsRequest => ListSessionsResponse,
+        "ListPlans": ListPlansRequest => ListPlansResponse,
     }
     "CustodyService" {
         "GetVial": GetVialRequest => GetVialResponse,

@@ -99,6 +99,8 @@ pub struct DispenseCommand {
     pub amount: Option<Amount>,
     /// Why not the vial that expires first.
     pub expiry_order_reason: Option<String>,
+    /// Whether the patient is to take it home.
+    pub take_home: bool,
 }
 
 /// What a patient received.
@@ -314,6 +316,7 @@ pub(super) fn dispense(reader: &mut Reader, bytes: &[u8]) -> Read {
             emergency_reason,
             amount,
             expiry_order_reason,
+            take_home: m.take_home,
         }))
     })();
     (header, act)

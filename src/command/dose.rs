@@ -3,7 +3,9 @@
 use super::header::{Header, header};
 use super::reader::Reader;
 use super::{Act, MAX_TEXT_CHARS};
-use crate::names::{PatientName, ProductName, ProtocolName};
+use crate::names::{
+    CalculationName, EffectName, PatientName, ProductName, ProtocolName, SessionName,
+};
 use crate::pb::v1::{self, Answer, OverrideReason, Sex, WeightMethod};
 use crate::time::Timestamp;
 use crate::units::{Height, Quantity, Span, Volume, Weight};
@@ -48,6 +50,17 @@ pub struct DoseInputs {
     pub answers: Vec<Answered>,
     /// Soft limits passed on purpose.
     pub overrides: Vec<Override>,
+    /// The session that it is for.
+    pub session: Option<SessionName>,
+}
+
+/// A dose, worked out anew by a second person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckCommand {
+    /// The calculation that is checked.
+    pub calculation: CalculationName,
+    /// What the second person entered.
+    pub inputs: DoseInputs,
 }
 
 /// An answer to a question.
@@ -68,6 +81,8 @@ pub struct Override {
     pub reason: OverrideReason,
     /// In the prescriber's words.
     pub note: Option<String>,
+    /// The adverse effect that the dose is changed for.
+    pub effect: Option<EffectName>,
 }
 
 pub(super) fn calculate(reader: &mut Reader, bytes: &[u8]) -> (Option<Header>, Option<Act>) {
@@ -76,6 +91,17 @@ pub(super) fn calculate(reader: &mut Reader, bytes: &[u8]) -> (Option<Header>, O
     let inputs = reader.required("inputs", m.inputs.as_ref());
     let inputs = inputs.and_then(|inputs| DoseInputs::read(reader, inputs));
     (header, inputs.map(|inputs| Act::CalculateDose(Box::new(inputs))))
+}
+
+pub(super) fn check(reader: &mut Reader, bytes: &[u8]) -> (Option<Header>, Option<Act>) {
+    let Some(m) = reader.message::<v1::CheckDoseRequest>(bytes) else { return (None, None) };
+    let header = header(reader, &m.ledger, &m.request_id, m.validate_only, m.expected_size);
+    let calculation = reader.name("dose_calculation", &m.dose_calculation);
+    let inputs = reader.required("inputs", m.inputs.as_ref());
+    let inputs = inputs.and_then(|inputs| DoseInputs::read(reader, inputs));
+    let act = calculation.zip(inputs);
+    let act = act.map(|(calculation, inputs)| CheckCommand { calculation, inputs });
+    (header, act.map(|act| Act::CheckDose(Box::new(act))))
 }
 
 impl DoseInputs {
@@ -101,22 +127,21 @@ impl DoseInputs {
         });
         let height = reader.optional_measure("inputs.height", m.height.as_ref());
         let sex = (m.sex != 0).then(|| reader.choice("inputs.sex", m.sex)).flatten();
-        let age_years = reader.required("inputs.age_years", m.age_years);
-        let age_years = age_years.filter(|age| {
-            if *age > MAX_AGE_YEARS {
-                let text = format!("is {age}; send completed years, 0 to {MAX_AGE_YEARS}");
-                reader.violation("inputs.age_years", text);
-            }
-            *age <= MAX_AGE_YEARS
-        });
+        let age_years = read_age(reader, "inputs.age_years", m.age_years);
         let dose = m.dose.as_ref().and_then(|dose| reader.quantity("inputs.dose", Some(dose)));
         let syringe = reader.optional_measure("inputs.syringe", m.syringe.as_ref());
         let infusion_duration =
             reader.optional_measure("inputs.infusion_duration", m.infusion_duration.as_ref());
         let diluted_volume =
             reader.optional_measure("inputs.diluted_volume", m.diluted_volume.as_ref());
-        let answers = answers(reader, &m.answers);
-        let overrides = overrides(reader, &m.overrides);
+        let answers = answers(reader, "inputs.answers", &m.answers);
+        let overrides = overrides(reader, "inputs.overrides", &m.overrides);
+        let session = reader.optional_name("inputs.session", &m.session);
+        if !m.session.is_empty() && !m.answers.is_empty() {
+            let text = "must be empty with a session; record the answers of the patient \
+                        (vialedger patient answer), where they count until they expire";
+            reader.violation("inputs.answers", text);
+        }
         let (weight, weight_method, weight_time) = weight?;
         Some(Self {
             patient: patient?,
@@ -134,16 +159,32 @@ impl DoseInputs {
             diluted_volume,
             answers: answers?,
             overrides: overrides?,
+            session,
         })
     }
 }
 
-fn answers(reader: &mut Reader, answers: &[v1::EligibilityAnswer]) -> Option<Vec<Answered>> {
-    at_most(reader, "inputs.answers", answers.len())?;
+/// An age in completed years.
+pub(super) fn read_age(reader: &mut Reader, field: &str, age: Option<u32>) -> Option<u32> {
+    let age = reader.required(field, age)?;
+    if age > MAX_AGE_YEARS {
+        let text = format!("is {age}; send completed years, 0 to {MAX_AGE_YEARS}");
+        reader.violation(field, text);
+        return None;
+    }
+    Some(age)
+}
+
+pub(super) fn answers(
+    reader: &mut Reader,
+    list: &str,
+    answers: &[v1::EligibilityAnswer],
+) -> Option<Vec<Answered>> {
+    at_most(reader, list, answers.len())?;
     let mut read: Vec<Answered> = Vec::with_capacity(answers.len());
     let mut whole = true;
     for (index, answer) in answers.iter().enumerate() {
-        let field = format!("inputs.answers[{index}]");
+        let field = format!("{list}[{index}]");
         let question = reader.text(&format!("{field}.question"), &answer.question, MAX_ID_CHARS);
         let answer = reader.choice(&format!("{field}.answer"), answer.answer);
         match (question, answer) {
@@ -158,15 +199,21 @@ fn answers(reader: &mut Reader, answers: &[v1::EligibilityAnswer]) -> Option<Vec
     whole.then_some(read)
 }
 
-fn overrides(reader: &mut Reader, overrides: &[v1::LimitOverride]) -> Option<Vec<Override>> {
-    at_most(reader, "inputs.overrides", overrides.len())?;
+pub(super) fn overrides(
+    reader: &mut Reader,
+    list: &str,
+    overrides: &[v1::LimitOverride],
+) -> Option<Vec<Override>> {
+    at_most(reader, list, overrides.len())?;
     let mut read = Vec::with_capacity(overrides.len());
     for (index, item) in overrides.iter().enumerate() {
-        let field = format!("inputs.overrides[{index}]");
+        let field = format!("{list}[{index}]");
         let limit = reader.text(&format!("{field}.limit"), &item.limit, MAX_ID_CHARS);
         let reason = reader.choice(&format!("{field}.reason"), item.reason);
         let note = reader.optional_text(&format!("{field}.note"), &item.note, MAX_TEXT_CHARS);
-        read.push(limit.zip(reason).map(|(limit, reason)| Override { limit, reason, note }));
+        let effect = reader.optional_name(&format!("{field}.adverse_effect"), &item.adverse_effect);
+        let read_item = limit.zip(reason);
+        read.push(read_item.map(|(limit, reason)| Override { limit, reason, note, effect }));
     }
     read.into_iter().collect()
 }

@@ -24,6 +24,22 @@ pub(super) const ADMINISTRATORS: &[Role] = &[Role::Administrator];
 /// May publish a formulary, one of the two being a pharmacist.
 pub(super) const PUBLISHERS: &[Role] = &[Role::Pharmacist, Role::Administrator];
 
+/// May register patients and seal identities.
+pub const REGISTRARS: &[Role] = &[Role::Prescriber, Role::Pharmacist, Role::Nurse, Role::Service];
+/// May merge two ids of one patient.
+pub(super) const MERGERS: &[Role] = &[Role::Prescriber, Role::Pharmacist];
+/// May have an identity opened.
+pub(super) const IDENTITY_READERS: &[Role] =
+    &[Role::Prescriber, Role::Pharmacist, Role::Nurse, Role::Auditor];
+/// May treat: start sessions, observe, record adverse effects, discharge.
+pub(super) const TREATERS: &[Role] = &[Role::Prescriber, Role::Nurse];
+/// May order: open and close courses, pass soft limits of a session, acknowledge alerts, approve early discharges.
+pub(super) const PRESCRIBERS: &[Role] = &[Role::Prescriber];
+/// May record that a session did not take place.
+pub(super) const SCHEDULERS: &[Role] = &[Role::Prescriber, Role::Nurse, Role::Service];
+/// May approve something; what, the proposal says.
+pub(super) const APPROVERS: &[Role] = &[Role::Pharmacist, Role::Administrator, Role::Prescriber];
+
 impl Case<'_> {
     /// Whoever signed: the key must be enrolled and not revoked, and the request must be meant for this ledger.
     pub(super) fn signer(&self) -> Result<Signer, Refusal> {

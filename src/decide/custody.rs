@@ -7,6 +7,7 @@ use super::{Case, Draft, Signer};
 use crate::command::{
     AdministrationCommand, ReturnCommand, WasteCommand, WasteSource, WitnessCommand,
 };
+use crate::formulary::Product;
 use crate::names::{DispensingName, WasteName};
 use crate::pb::v1::{self, FlagKind, WasteReason, outcome};
 use crate::refusal::Refusal;
@@ -25,7 +26,7 @@ impl Case<'_> {
         self.need(signer, HOLDERS)?;
         let (vial, portion) = self.in_hands(act.dispensing)?;
         own(signer, portion)?;
-        if portion.patient != act.patient {
+        if self.state.patient_name(&portion.patient) != self.state.patient_name(&act.patient) {
             return Err(Refusal::PatientMismatch);
         }
         let after = vial.as_ref().clone().administer(act.dispensing, act.amount, act.start)?;
@@ -46,6 +47,7 @@ impl Case<'_> {
         if let Some(text) = above {
             draft.flag(FlagKind::AboveCalculatedDose, text);
         }
+        self.keep_dose(&mut draft, portion, vial, act, dose);
         self.account(&mut draft, portion, act.dispensing, &after, |calculation| {
             let administered = calculation.administered.checked_add(act.amount);
             let administered = administered.expect("at most what was dispensed, which is a sum");
@@ -96,7 +98,7 @@ impl Case<'_> {
         draft.touch(&name);
         self.flag_late(&mut draft, act.occurred);
         if let Some((dispensing, portion)) = portion {
-            draft.touch(&portion.patient);
+            self.touch_treatment(&mut draft, portion);
             self.account(&mut draft, portion, dispensing, &after, |calculation| calculation);
         }
         draft.put_vial(after);
@@ -160,7 +162,7 @@ impl Case<'_> {
             vial: after.name().to_string(),
             place: act.place.to_string(),
         }));
-        draft.touch(&portion.patient);
+        self.touch_treatment(&mut draft, portion);
         draft.touch(&portion.holder);
         draft.touch(&act.place);
         self.account(&mut draft, portion, act.dispensing, &after, |calculation| {
@@ -234,19 +236,23 @@ impl Case<'_> {
 
     /// The mass of drug in an amount, at the strength by which the vial was received.
     fn mass(&self, vial: &Vial, amount: Amount) -> Result<Quantity, Refusal> {
-        let label = vial.label();
-        let product = self
-            .state
-            .formulary_of(label.formulary)
-            .zip(label.product.id().parse().ok())
-            .and_then(|(record, id)| record.formulary.product(&id))
-            .expect("a formulary that a vial was received by stays in the state");
+        let product = self.product_of(vial);
         let unit = product.strength.mass_unit();
         product
             .strength
             .mass_in(amount)
             .and_then(|nanograms| Quantity::new(nanograms, Unit::Nanogram).convert(unit))
             .map_err(|error| Refusal::NotCalculable(error.to_string()))
+    }
+
+    /// A vial's product, by the formulary that it was received by.
+    pub(super) fn product_of(&self, vial: &Vial) -> &Product {
+        let label = vial.label();
+        self.state
+            .formulary_of(label.formulary)
+            .zip(label.product.id().parse().ok())
+            .and_then(|(record, id)| record.formulary.product(&id))
+            .expect("a formulary that a vial was received by stays in the state")
     }
 }
 

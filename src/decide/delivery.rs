@@ -85,7 +85,7 @@ pub fn received(state: &State, entry: &ParsedEntry) -> Option<Vec<Vial>> {
     let Act::ReceiveVials(act) = &command.act else { return None };
     let (index, now) = (entry.sealed.index(), entry.sealed.recorded_time());
     let formulary = state.formulary_at(index)?;
-    let case = Case { state, request, command: &command, index, now };
+    let case = Case { version: entry.rules_version, state, request, command: &command, index, now };
     let lines = (1..).zip(&act.lines).map(|(number, line)| read_line(formulary, number, line));
     let lines: Vec<Line> = lines.collect::<Result<_, _>>().ok()?;
     let mut draft = Draft::new(outcome::Result::VialsReceived(v1::VialsReceived::default()));

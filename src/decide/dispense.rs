@@ -1,12 +1,17 @@
 //! Handing a vial out: the right vial, to somebody who may hold it, for the right patient, against a valid dose.
 
+use std::sync::Arc;
+
 use super::authority::{DISPENSERS, HOLDERS};
+use super::session::touch_session;
+use super::treatment::{before_limit, open_session, read_enough, said};
 use super::{Case, Draft, Signer};
 use crate::command::DispenseCommand;
+use crate::course::{Met, Session, before_dose};
 use crate::names::{CalculationName, DispensingName, VialName};
 use crate::pb::v1::{FlagKind, outcome};
-use crate::refusal::Refusal;
-use crate::state::{Calculation, Change};
+use crate::refusal::{Refusal, TreatmentRefusal};
+use crate::state::{Calculation, Change, Check};
 use crate::time::Date;
 use crate::units::Amount;
 use crate::vial::{Handover, Standing, Vial};
@@ -41,8 +46,13 @@ impl Case<'_> {
         if !holder.holds(HOLDERS) || !self.state.has_valid_key(&act.holder) {
             return Err(Refusal::HolderNotLicensed { person: act.holder.clone() });
         }
+        if act.take_home {
+            return Err(self.no_home_supply(vial));
+        }
         if let Some((name, calculation)) = calculation {
-            fits(act, vial, name, calculation)?;
+            self.fits(act, vial, name, calculation)?;
+            checked(name, calculation)?;
+            self.session_ready(calculation)?;
         }
         let name = DispensingName(self.index);
         let handover = Handover {
@@ -63,6 +73,9 @@ impl Case<'_> {
             Draft::new(outcome::Result::Dispensing(dispensing_to_wire(name, act.vial, &portion)));
         draft.touch(&act.holder);
         draft.touch(&act.patient);
+        if let Some(session) = calculation.as_ref().and_then(|(_, it)| self.session_of(it)) {
+            touch_session(&mut draft, session);
+        }
         if let Some((CalculationName(index), calculation)) = calculation {
             draft.change(Change::PutCalculation(index, calculation));
         }
@@ -87,7 +100,7 @@ impl Case<'_> {
     }
 
     /// A calculation that can still be dispensed against.
-    fn calculation(&self, name: CalculationName) -> Result<&Calculation, Refusal> {
+    pub(super) fn calculation(&self, name: CalculationName) -> Result<&Calculation, Refusal> {
         if name.0 >= self.state.size() {
             return Err(Refusal::Unknown { resource: name.to_string() });
         }
@@ -125,33 +138,90 @@ impl Case<'_> {
             .find(|(_, other)| other.beyond_use().is_none_or(|moment| moment > self.now))
             .map(|(expiry, other)| (other.name(), expiry))
     }
+
+    /// Whether the vial is what was calculated for, for this patient, and still needed.
+    fn fits(
+        &self,
+        act: &DispenseCommand,
+        vial: &Vial,
+        name: CalculationName,
+        calculation: &Calculation,
+    ) -> Result<(), Refusal> {
+        if self.state.patient_name(&calculation.patient) != self.state.patient_name(&act.patient) {
+            return Err(Refusal::PatientMismatch);
+        }
+        if calculation.product != vial.label().product {
+            return Err(Refusal::ProductMismatch {
+                vial: act.vial,
+                found: vial.label().product.to_string(),
+                expected: calculation.product.to_string(),
+            });
+        }
+        if calculation.dispensed.base() >= calculation.amount.base() {
+            return Err(Refusal::CalculationCovered {
+                calculation: name,
+                needed: calculation.amount,
+                dispensed: calculation.dispensed,
+            });
+        }
+        Ok(())
+    }
+
+    /// The session of a calculation, while it is open.
+    pub(super) fn session_of(&self, calculation: &Calculation) -> Option<&Arc<Session>> {
+        calculation.session.and_then(|name| self.state.session(name))
+    }
+
+    /// The session still is as the calculation found it: open, without an alert, and before its first dose with
+    /// readings that allow it.
+    fn session_ready(&self, calculation: &Calculation) -> Result<(), Refusal> {
+        let Some(name) = calculation.session else { return Ok(()) };
+        let session = open_session(self.state, name)?;
+        if let Some(alert) = session.alerts.first() {
+            let action = alert.action.clone();
+            return Err(TreatmentRefusal::AlertOpen { alert: alert.name, action }.into());
+        }
+        if session.first_dose.is_some() {
+            return Ok(());
+        }
+        let (_, plan) = self.state.plan_of_session(session);
+        let before = before_dose(session, &plan.monitoring, self.now);
+        read_enough(&before, plan)?;
+        if !before.stopping.is_empty() {
+            return Err(TreatmentRefusal::VitalsOutside { criteria: said(&before.stopping) }.into());
+        }
+        let new = |met: &Met<'_>| !calculation.passed.contains(&before_limit(met));
+        let asking: Vec<Met<'_>> = before.asking.into_iter().filter(new).collect();
+        if asking.is_empty() {
+            return Ok(());
+        }
+        let limits = format!("{}; it was not so when the dose was calculated", said(&asking));
+        Err(Refusal::SoftLimit { limits })
+    }
+
+    /// Why a vial does not go home.
+    fn no_home_supply(&self, vial: &Vial) -> Refusal {
+        let drug = self.product_of(vial).drug.clone();
+        let record = self.state.formulary();
+        let source = record.and_then(|record| {
+            record.formulary.drug(&drug).and_then(|drug| drug.clinic_only_source.clone())
+        });
+        let nothing = || "this ledger records no supply to a home".to_owned();
+        let product = vial.label().product.to_string();
+        TreatmentRefusal::HomeSupply { product, why: source.unwrap_or_else(nothing) }.into()
+    }
 }
 
-/// Whether the vial is what was calculated for, for this patient, and still needed.
-fn fits(
-    act: &DispenseCommand,
-    vial: &Vial,
-    name: CalculationName,
-    calculation: &Calculation,
-) -> Result<(), Refusal> {
-    if calculation.patient != act.patient {
-        return Err(Refusal::PatientMismatch);
+/// A second person has worked the dose out anew, where one must.
+fn checked(name: CalculationName, calculation: &Calculation) -> Result<(), Refusal> {
+    match calculation.check {
+        Check::NotNeeded | Check::Agreed(_) => Ok(()),
+        Check::Differs(_) => Err(TreatmentRefusal::CheckDiffers { calculation: name }.into()),
+        Check::Waiting { prescriber, .. } => {
+            let who = if prescriber { "a second prescriber" } else { "a second person" };
+            Err(TreatmentRefusal::CheckRequired { calculation: name, who }.into())
+        }
     }
-    if calculation.product != vial.label().product {
-        return Err(Refusal::ProductMismatch {
-            vial: act.vial,
-            found: vial.label().product.to_string(),
-            expected: calculation.product.to_string(),
-        });
-    }
-    if calculation.dispensed.base() >= calculation.amount.base() {
-        return Err(Refusal::CalculationCovered {
-            calculation: name,
-            needed: calculation.amount,
-            dispensed: calculation.dispensed,
-        });
-    }
-    Ok(())
 }
 
 /// The calculation with so much more handed out against it.

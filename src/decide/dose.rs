@@ -2,24 +2,27 @@
 //!
 //! The arithmetic is [`dosing`]'s, the numbers are the formulary's; here they meet the patient.
 
+mod patient;
+mod sum;
+
 use super::authority::CALCULATORS;
-use super::{Case, Draft, Signer};
-use crate::command::{DoseInputs, Override};
-use crate::dosing::{self, DoseInput, DosingError, LimitKind, Limits, Pace, Syringe};
-use crate::formulary::{
-    BelowSixtyInches, Product, Protocol, QuestionWeight, StoppingAnswer, WeightMethod, WeightScalar,
-};
+use super::soft::SoftLimits;
+use super::treatment::Treatment;
+use super::{CONTEXT_SINCE, Case, Draft, Signer, span_micros};
+use crate::command::DoseInputs;
+use crate::dosing::LimitKind;
+use crate::formulary::{Product, Protocol};
 use crate::names::{CalculationName, ProductName};
-use crate::pb::v1::{self, Answer, FlagKind, outcome};
+use crate::pb::v1::{self, CheckRequirement, FlagKind, outcome};
 use crate::refusal::Refusal;
 use crate::state::{Calculation, Change, FormularyRecord, State};
 use crate::time::{Date, Timestamp};
-use crate::units::{Amount, Quantity, Rational, Span, Unit, Volume};
-use crate::wire::{amount_to_wire, quantity_to_wire, timestamp_to_wire};
+use crate::units::{Amount, Quantity};
+use crate::wire::{amount_to_wire, quantity_from_wire};
 
-/// Body-mass indices that pass without a reason, in kg/m2. Outside them height and weight were probably confused or
-/// mistyped: plausibility limits of this program, not clinical ones.
-const PLAUSIBLE_BODY_MASS_INDEX: std::ops::RangeInclusive<u32> = 12..=70;
+pub(super) use patient::{find, question_stops};
+use patient::{plausible_weight, questions, right_patient, times, weight_method};
+pub(super) use sum::Sum;
 
 impl Case<'_> {
     pub(super) fn calculate(&self, signer: &Signer, inputs: &DoseInputs) -> Result<Draft, Refusal> {
@@ -28,25 +31,31 @@ impl Case<'_> {
 
         // From here the calculation is accepted.
         let name = CalculationName(self.index);
-        let calculation = v1::DoseCalculation { name: name.to_string(), ..worked.message };
+        let mut calculation = v1::DoseCalculation { name: name.to_string(), ..worked.message };
+        if self.version < CONTEXT_SINCE {
+            calculation.context = None;
+        }
+        let entry = Calculation {
+            patient: inputs.patient.clone(),
+            protocol: inputs.protocol.clone(),
+            product: inputs.product.clone(),
+            amount: worked.amount,
+            containers: worked.containers,
+            expires: worked.expires,
+            dispensed: worked.amount.zero(),
+            administered: worked.amount.zero(),
+            open: 0,
+            by: signer.name.clone(),
+            session: inputs.session,
+            passed: worked.passed,
+            check: super::check::asked_for(&calculation, self.request),
+        };
         let mut draft = Draft::new(outcome::Result::DoseCalculation(calculation));
         draft.touch(&inputs.patient);
         draft.touch(&inputs.product);
         draft.outcome.flags = worked.flags;
-        draft.change(Change::PutCalculation(
-            self.index,
-            Calculation {
-                patient: inputs.patient.clone(),
-                protocol: inputs.protocol.clone(),
-                product: inputs.product.clone(),
-                amount: worked.amount,
-                containers: worked.containers,
-                expires: worked.expires,
-                dispensed: worked.amount.zero(),
-                administered: worked.amount.zero(),
-                open: 0,
-            },
-        ));
+        draft.change(Change::PutCalculation(self.index, entry));
+        self.keep_order(&mut draft, inputs, name, worked.ordered, worked.rises);
         Ok(draft)
     }
 }
@@ -60,6 +69,31 @@ pub fn preview(
     work(state, inputs, now).map(|worked| (worked.message, worked.flags))
 }
 
+/// A recorded calculation, worked out again from what its entry holds: the inputs, the moment, what it took from the
+/// ledger (`context`), and a formulary: the one of then, or the one of today. Soft limits are not asked about again.
+pub fn replay(
+    record: &FormularyRecord,
+    inputs: &DoseInputs,
+    context: Option<&v1::DoseContext>,
+    moment: Timestamp,
+) -> Result<v1::DoseCalculation, Refusal> {
+    let (protocol, product) = find(record, inputs)?;
+    right_patient(protocol, product, inputs)?;
+    if inputs.session.is_none() {
+        questions(protocol, inputs, &mut SoftLimits::default())?;
+    }
+    weight_method(protocol, inputs)?;
+    let wire = context.map(|context| context.sizes_in_stock.as_slice()).unwrap_or_default();
+    let sizes = wire.iter().filter_map(|size| quantity_from_wire(size).ok());
+    let sizes = sizes.filter_map(|size| Amount::try_from(size).ok()).collect();
+    let sum = Sum::of(protocol, product, inputs, sizes)?;
+    let rises = context.map_or(0, |context| context.rises);
+    let expires = expiry(protocol, moment);
+    let requirement = requirement(record, protocol, inputs, rises);
+    let context = context.cloned();
+    Ok(v1::DoseCalculation { context, ..sum.message(record, inputs, expires, requirement) })
+}
+
 /// A dose that the rules allow.
 struct Worked {
     message: v1::DoseCalculation,
@@ -67,309 +101,86 @@ struct Worked {
     amount: Amount,
     containers: u32,
     expires: Timestamp,
+    /// The dose as ordered.
+    ordered: Quantity,
+    /// How often the course's dose was raised, with this.
+    rises: u32,
+    /// Names of the soft limits that were passed.
+    passed: Vec<String>,
 }
 
 fn work(state: &State, inputs: &DoseInputs, now: Timestamp) -> Result<Worked, Refusal> {
     let record = state.formulary().ok_or(Refusal::NoFormulary)?;
     let (protocol, product) = find(record, inputs)?;
+    let treatment = Treatment::find(state, record, protocol, inputs, now)?;
     let mut soft = SoftLimits::default();
-    patient_fits(protocol, product, inputs, &mut soft)?;
-    let input = dose_input(state, record, protocol, product, inputs, now)?;
-    let working = dosing::calculate(&input).map_err(no_dose)?;
-    for crossing in &working.crossed {
+    right_patient(protocol, product, inputs)?;
+    match &treatment {
+        Some(treatment) => treatment.answers(state, protocol, now, &mut soft)?,
+        None => questions(protocol, inputs, &mut soft)?,
+    }
+    weight_method(protocol, inputs)?;
+    plausible_weight(inputs, &mut soft)?;
+    if let Some(treatment) = &treatment {
+        treatment.readings(&mut soft)?;
+    }
+    let sizes = sizes_in_stock(state, record, product, state.day_of(now));
+    let sum = Sum::of(protocol, product, inputs, sizes.clone())?;
+    for crossing in &sum.working.crossed {
         let limit = match crossing.kind {
             LimitKind::SoftLow => "DOSE_BELOW_USUAL",
             _ => "DOSE_ABOVE_USUAL",
         };
         soft.passed(limit, crossing.to_string());
     }
-    let missing = |what: &str| {
-        Refusal::NotCalculable(format!("{what} is needed to say what to draw up; send it as well"))
+    let mut context = v1::DoseContext {
+        sizes_in_stock: sizes.into_iter().map(amount_to_wire).collect(),
+        ..v1::DoseContext::default()
     };
-    let measured = working.measured.ok_or_else(|| missing("the syringe"))?;
-    let exact = working.exact_dose.ok_or_else(|| missing("the infusion's duration"))?;
-    let exact_amount = working.exact_amount.ok_or_else(|| missing("the product's strength"))?;
-    let plan = working.containers.ok_or_else(|| missing("the container's content"))?;
+    if let Some(treatment) = &treatment {
+        treatment.history(state, inputs, &sum, now, &mut context, &mut soft)?;
+    }
+    let passed = soft.names();
     let flags = soft.settle(&inputs.overrides)?;
     times(protocol, inputs, now)?;
 
-    let expires = span_micros(protocol.policy.calculation_valid);
-    let expires = now.checked_add_micros(expires).unwrap_or(Timestamp::MAX);
-    let steps = working.steps.into_iter().map(|step| v1::DoseStep {
-        label: step.label,
-        working: step.formula,
-        result: step.result,
-    });
-    let message = v1::DoseCalculation {
-        name: String::new(),
-        patient: inputs.patient.to_string(),
-        protocol: inputs.protocol.to_string(),
-        product: inputs.product.to_string(),
-        formulary_version: record.formulary.version().to_vec(),
-        dosing_weight: working.dosing_weight.map(|weight| quantity_to_wire(weight.weight)),
-        exact_dose: Some(quantity_to_wire(exact)),
-        exact_amount: Some(quantity_to_wire(exact_amount)),
-        measured_amount: Some(amount_to_wire(measured.amount)),
-        measured_dose: Some(quantity_to_wire(measured.dose)),
-        containers: plan.count(),
-        remainder: Some(amount_to_wire(plan.remainder)),
-        pump_rate: working.infusion.map(|infusion| quantity_to_wire(infusion.setting)),
-        steps: steps.collect(),
-        readback: working.sentence,
-        expire_time: Some(timestamp_to_wire(expires)),
-        ..v1::DoseCalculation::default()
-    };
-    let containers = plan.count();
-    Ok(Worked { message, flags, amount: measured.amount, containers, expires })
-}
-
-fn find<'a>(
-    record: &'a FormularyRecord,
-    inputs: &DoseInputs,
-) -> Result<(&'a Protocol, &'a Product), Refusal> {
-    let unknown = |resource: String| move || Refusal::Unknown { resource };
-    let protocol = inputs.protocol.id().parse().ok();
-    let protocol = protocol.and_then(|id| record.formulary.protocol(&id));
-    let product = inputs.product.id().parse().ok();
-    let product = product.and_then(|id| record.formulary.product(&id));
-    Ok((
-        protocol.ok_or_else(unknown(inputs.protocol.to_string()))?,
-        product.ok_or_else(unknown(inputs.product.to_string()))?,
-    ))
-}
-
-/// Soft limits that were passed, to be matched with the reasons that were given.
-#[derive(Default)]
-struct SoftLimits(Vec<(String, String)>);
-
-impl SoftLimits {
-    fn passed(&mut self, limit: &str, text: String) {
-        self.0.push((limit.to_owned(), text));
-    }
-
-    /// Every soft limit needs its reason; each reason that is used is flagged.
-    fn settle(self, overrides: &[Override]) -> Result<Vec<v1::Flag>, Refusal> {
-        let mut flags = Vec::new();
-        let mut open = Vec::new();
-        for (limit, text) in self.0 {
-            match overrides.iter().find(|item| item.limit == limit) {
-                Some(item) => {
-                    let note = item.note.as_deref().map(|note| format!(" ({note})"));
-                    let reason = item.reason.as_str_name();
-                    flags.push(v1::Flag {
-                        kind: FlagKind::SoftLimitOverridden.into(),
-                        message: format!("{limit}: {text}; {reason}{}", note.unwrap_or_default()),
-                    });
-                }
-                None => open.push(format!("{limit}: {text}")),
-            }
-        }
-        if open.is_empty() {
-            return Ok(flags);
-        }
-        Err(Refusal::SoftLimit { limits: open.join("; ") })
-    }
-}
-
-/// Whether the protocol is for this patient, drug and weight, as far as answers can say.
-fn patient_fits(
-    protocol: &Protocol,
-    product: &Product,
-    inputs: &DoseInputs,
-    soft: &mut SoftLimits,
-) -> Result<(), Refusal> {
-    if product.drug != protocol.drug {
-        return Err(Refusal::WrongDrug {
-            product: inputs.product.to_string(),
-            found: product.drug.to_string(),
-            expected: protocol.drug.to_string(),
+    let expires = expiry(protocol, now);
+    let rises = context.rises;
+    let requirement = requirement(record, protocol, inputs, rises);
+    let (amount, containers) = (sum.measured.amount, sum.plan.count());
+    let ordered = sum.dose;
+    let mut flags = flags;
+    if requirement == CheckRequirement::SecondPrescriber {
+        flags.push(v1::Flag {
+            kind: FlagKind::DoseRaisedAgain.into(),
+            message: format!("the dose of this course is raised for the {rises}. time"),
         });
     }
-    let (age, minimum) = (inputs.age_years, u32::from(protocol.minimum_age_years));
-    let below = protocol.below_age_years.map(u32::from);
-    if age < minimum || below.is_some_and(|below| age >= below) {
-        return Err(Refusal::AgeOutside { age, minimum, below });
-    }
-    questions(protocol, inputs, soft)?;
-    let method = match inputs.weight_method {
-        v1::WeightMethod::Measured => WeightMethod::Measured,
-        v1::WeightMethod::Stated => WeightMethod::Stated,
-        v1::WeightMethod::Estimated | v1::WeightMethod::Unspecified => WeightMethod::Estimated,
-    };
-    if protocol.weight.as_ref().is_some_and(|rule| !rule.allows(method)) {
-        return Err(Refusal::WeightNotMeasured { found: method.word() });
-    }
-    let index = inputs.height.map(|height| body_mass_index(inputs, height)).transpose()?;
-    let plausible = PLAUSIBLE_BODY_MASS_INDEX;
-    if let Some(index) = index {
-        let low = Rational::from(*plausible.start());
-        let high = Rational::from(*plausible.end());
-        if index.value() < low || index.value() > high {
-            let text = format!(
-                "body-mass index {index} is outside {low} to {high}: check height and weight"
-            );
-            soft.passed("BODY_MASS_INDEX", text);
-        }
-    }
-    Ok(())
+    let message = sum.message(record, inputs, expires, requirement);
+    let message = v1::DoseCalculation { context: Some(context), ..message };
+    Ok(Worked { message, flags, amount, containers, expires, ordered, rises, passed })
 }
 
-fn body_mass_index(inputs: &DoseInputs, height: crate::units::Height) -> Result<Quantity, Refusal> {
-    inputs
-        .weight
-        .kilograms()
-        .and_then(|weight| dosing::body_mass_index(weight, height.centimetres()?))
-        .map_err(|error| Refusal::NotCalculable(error.to_string()))
-}
-
-fn questions(
-    protocol: &Protocol,
-    inputs: &DoseInputs,
-    soft: &mut SoftLimits,
-) -> Result<(), Refusal> {
-    let answer = |id: &str| {
-        let given = inputs.answers.iter().find(|answered| answered.question == id);
-        given.map_or(Answer::Unknown, |answered| answered.answer)
-    };
-    let open: Vec<&str> = protocol
-        .questions
-        .iter()
-        .map(|question| question.id.as_str())
-        .filter(|id| !matches!(answer(id), Answer::Yes | Answer::No))
-        .collect();
-    if !open.is_empty() {
-        return Err(Refusal::Unanswered { questions: open.join(", ") });
-    }
-    for question in &protocol.questions {
-        let stops = match question.stops_on {
-            StoppingAnswer::Yes => Answer::Yes,
-            StoppingAnswer::No => Answer::No,
-        };
-        if answer(question.id.as_str()) != stops {
-            continue;
-        }
-        match question.weight {
-            QuestionWeight::Hard => {
-                return Err(Refusal::Contraindicated { question: question.text.clone() });
-            }
-            QuestionWeight::Soft => {
-                let limit = format!("QUESTION:{}", question.id);
-                soft.passed(&limit, question.text.clone());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Everything that the arithmetic needs, from the protocol, the product and the request.
-fn dose_input(
-    state: &State,
+/// Whether a second person must work the dose out, and which.
+fn requirement(
     record: &FormularyRecord,
     protocol: &Protocol,
-    product: &Product,
     inputs: &DoseInputs,
-    now: Timestamp,
-) -> Result<DoseInput, Refusal> {
-    // What must never be comes before what cannot be worked out.
-    let max_concentration = dilution(protocol, product, inputs)?;
-    let pace = pace(protocol, inputs)?;
-    let dose = inputs.dose.or(protocol.dose.default).ok_or_else(|| {
-        Refusal::NotCalculable("the protocol has no usual dose; give the requested dose".to_owned())
-    })?;
-    let limits = Limits {
-        soft_low: Some(protocol.dose.soft_low),
-        soft_high: Some(protocol.dose.soft_high),
-        hard_high: Some(protocol.dose.hard_high),
-        absolute_hard: protocol.dose.hard_mass,
-    };
-    protocol.dose.kind.check(dose).map_err(|error| no_dose(error.into()))?;
-    limits.check(dose).map_err(no_dose)?;
-    if protocol.policy.double_check {
-        return Err(Refusal::NotCalculable(
-            "this protocol wants an independent double check, which this version cannot record; \
-             use a protocol without one"
-                .to_owned(),
-        ));
+    rises: u32,
+) -> CheckRequirement {
+    let plan = inputs.session.and_then(|_| record.formulary.plan_of(&protocol.id));
+    if plan.is_some_and(|plan| rises > u32::from(plan.history.rises_alone)) {
+        CheckRequirement::SecondPrescriber
+    } else if protocol.policy.double_check {
+        CheckRequirement::SecondPerson
+    } else {
+        CheckRequirement::Unspecified
     }
-    let syringe = inputs.syringe.map(syringe).transpose()?;
-    let rule = protocol.weight.as_ref();
-    Ok(DoseInput {
-        weight: Some(inputs.weight),
-        height: inputs.height,
-        sex: inputs.sex.and_then(sex),
-        scalar: rule.map_or(WeightScalar::Actual, |rule| rule.scalar),
-        below_sixty_inches: rule.map_or(BelowSixtyInches::Refuse, |rule| rule.below_60_inches),
-        limits,
-        strength: Some(product.strength),
-        container: Some(product.content),
-        stock: sizes_in_stock(state, record, product, state.day_of(now)),
-        syringe,
-        diluted_to: inputs.diluted_volume,
-        pace,
-        max_concentration,
-        ..DoseInput::new(protocol.drug_name.clone(), protocol.dose.kind, dose)
-    })
 }
 
-fn syringe(capacity: Volume) -> Result<Syringe, Refusal> {
-    let found = capacity
-        .to_quantity(Unit::Millilitre)
-        .map_err(DosingError::from)
-        .and_then(Syringe::of_capacity)
-        .map_err(no_dose)?;
-    found.ok_or_else(|| {
-        let text = capacity.to_string();
-        Refusal::NotCalculable(DosingError::UnknownSyringe { text }.to_string())
-    })
-}
-
-/// How long the infusion runs: as asked for, within the protocol's limits, or as the protocol says.
-fn pace(protocol: &Protocol, inputs: &DoseInputs) -> Result<Option<Pace>, Refusal> {
-    let Some(rule) = &protocol.infusion else {
-        return Ok(inputs.infusion_duration.map(Pace::Over));
-    };
-    let Some(duration) = inputs.infusion_duration.or(rule.default) else { return Ok(None) };
-    if duration < rule.shortest {
-        return Err(Refusal::OverHardLimit {
-            dose: format!("an infusion over {duration}"),
-            limit: format!("at least {}", rule.shortest),
-            what: "its length".to_owned(),
-        });
-    }
-    if let Some(longest) = rule.longest.filter(|longest| duration > *longest) {
-        return Err(Refusal::OverHardLimit {
-            dose: format!("an infusion over {duration}"),
-            limit: format!("at most {longest}"),
-            what: "its length".to_owned(),
-        });
-    }
-    Ok(Some(Pace::Over(duration)))
-}
-
-/// The strongest liquid that may be given, once it is clear that what must be diluted is diluted.
-fn dilution(
-    protocol: &Protocol,
-    product: &Product,
-    inputs: &DoseInputs,
-) -> Result<Option<Quantity>, Refusal> {
-    let Some(rule) = &protocol.dilution else { return Ok(None) };
-    let allowed = rule.allows_undiluted(product.strength);
-    let undiluted = inputs.diluted_volume.is_none();
-    if undiluted && !allowed.map_err(|error| Refusal::NotCalculable(error.to_string()))? {
-        return Err(Refusal::Undiluted {
-            strength: product.strength.to_string(),
-            limit: if rule.required {
-                "this protocol always dilutes".to_owned()
-            } else {
-                format!("{} is the strongest that may", rule.strongest_given)
-            },
-        });
-    }
-    let strongest = rule.strongest_given.concentration();
-    let strongest = strongest.map_err(|error| Refusal::NotCalculable(error.to_string()))?;
-    Quantity::from_base(strongest, Unit::MilligramPerMillilitre)
-        .map(Some)
-        .map_err(|error| Refusal::NotCalculable(error.to_string()))
+fn expiry(protocol: &Protocol, now: Timestamp) -> Timestamp {
+    let valid = span_micros(protocol.policy.calculation_valid);
+    now.checked_add_micros(valid).unwrap_or(Timestamp::MAX)
 }
 
 /// Sizes of the same drug and strength in stock that can be used today, to find the choice that wastes least.
@@ -390,49 +201,4 @@ fn sizes_in_stock(
         })
         .map(|other| other.content)
         .collect()
-}
-
-/// What cannot be older or later than it is.
-fn times(protocol: &Protocol, inputs: &DoseInputs, now: Timestamp) -> Result<(), Refusal> {
-    let measured = inputs.weight_time;
-    if measured.micros_since(now) > super::CLOCK_SKEW {
-        let moment = measured.to_string();
-        return Err(Refusal::InFuture { field: "inputs.weight.measured_time", moment });
-    }
-    let Some(rule) = &protocol.weight else { return Ok(()) };
-    if now.micros_since(measured) > span_micros(rule.max_age) {
-        return Err(Refusal::WeightTooOld { measured, limit: rule.max_age.to_string() });
-    }
-    Ok(())
-}
-
-fn no_dose(error: DosingError) -> Refusal {
-    match error {
-        DosingError::OverHardLimit(crossing) => Refusal::OverHardLimit {
-            dose: crossing.found.to_string(),
-            limit: crossing.limit.to_string(),
-            what: match crossing.kind {
-                LimitKind::AbsoluteHard => "the whole dose".to_owned(),
-                _ => "the dose".to_owned(),
-            },
-        },
-        DosingError::TooConcentrated { found, max } => Refusal::OverHardLimit {
-            dose: found.to_string(),
-            limit: max.to_string(),
-            what: "the concentration that is given".to_owned(),
-        },
-        other => Refusal::NotCalculable(other.to_string()),
-    }
-}
-
-fn span_micros(span: Span) -> i64 {
-    i64::try_from(span.microseconds()).expect("a span is less than the years of a timestamp")
-}
-
-fn sex(sex: v1::Sex) -> Option<dosing::Sex> {
-    match sex {
-        v1::Sex::Female => Some(dosing::Sex::Female),
-        v1::Sex::Male => Some(dosing::Sex::Male),
-        v1::Sex::Unspecified => None,
-    }
 }

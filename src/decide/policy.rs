@@ -13,3 +13,7 @@ pub const LATE_AFTER: i64 = 60 * MINUTE;
 /// A waste should be witnessed within this, in microseconds. Thirty minutes: site policy. A later witness is flagged
 /// and not refused, because a waste without any witness is worse.
 pub const WITNESS_WITHIN: i64 = 30 * MINUTE;
+
+/// How long an identity stays open to the person who had it opened, in microseconds. Ten minutes: long enough to write
+/// a label, short enough for a device that is left lying about.
+pub const IDENTITY_OPEN_FOR: i64 = 10 * MINUTE;

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::authority::{ADMINISTRATORS, PHARMACISTS, PUBLISHERS};
-use super::{Case, Draft, Signer};
+use super::authority::{ADMINISTRATORS, APPROVERS, PHARMACISTS, PRESCRIBERS, PUBLISHERS};
+use super::{COURSES_SINCE, Case, Draft, Signer};
 use crate::command::{
     Act, ApproveCommand, Command, InitializeCommand, PlaceCommand, RevokeKeyCommand,
 };
@@ -74,15 +74,20 @@ impl Case<'_> {
             awaiting: format!("waits for the approval of one of: {}", names.join(", ")),
         }));
         draft.subjects = effect.subjects;
-        draft.change(Change::Propose(Proposal {
+        draft.change(Change::Propose(self.proposal(signer)));
+        Ok(draft)
+    }
+
+    /// The request as it waits for a second person.
+    pub(super) fn proposal(&self, signer: &Signer) -> Proposal {
+        Proposal {
             leaf_hash: empty_root(),
             request_type: self.request.kind().message_name().to_owned(),
             request: self.request.bytes().to_vec(),
             proposer: signer.name.clone(),
             proposed: self.now,
-            summary: summary(act),
-        }));
-        Ok(draft)
+            summary: summary(&self.command.act),
+        }
     }
 
     pub(super) fn approve(&self, signer: &Signer, act: &ApproveCommand) -> Result<Draft, Refusal> {
@@ -90,7 +95,8 @@ impl Case<'_> {
         let proposal = self.state.proposal(index);
         let unknown = || Refusal::Unknown { resource: format!("a proposal {}", act.proposal) };
         // Whoever may approve nothing learns nothing of what waits.
-        self.need(signer, PUBLISHERS)?;
+        let approvers = if self.version < COURSES_SINCE { PUBLISHERS } else { APPROVERS };
+        self.need(signer, approvers)?;
         let proposal = proposal.ok_or_else(unknown)?;
         let command = Command::parse(proposal.kind(), &proposal.request)
             .expect("it was read once, when it was put forward");
@@ -189,6 +195,7 @@ impl Case<'_> {
                 Ok(draft)
             }
             Act::PublishFormulary(act) => self.publish(&act.text, proposal, approved_by),
+            Act::DischargePatient(act) => self.discharge_early(act, approved_by),
             _ => unreachable!("only changes of rights and rules are put forward"),
         }
     }
@@ -290,6 +297,7 @@ impl Case<'_> {
 fn right(act: &Act) -> &'static [Role] {
     match act {
         Act::PublishFormulary(_) => PUBLISHERS,
+        Act::DischargePatient(_) => PRESCRIBERS,
         _ => ADMINISTRATORS,
     }
 }
@@ -308,6 +316,11 @@ fn summary(act: &Act) -> String {
         }
         Act::EnrollKey(act) => format!("add the key {} to {}", hex(&act.key), act.person),
         Act::PublishFormulary(act) => format!("publish a formulary of {} bytes", act.text.len()),
+        Act::DischargePatient(act) => format!(
+            "let the patient of {} go home before the rules allow it: {}",
+            act.session,
+            act.early_reason.as_deref().unwrap_or_default()
+        ),
         _ => unreachable!("only changes of rights and rules are put forward"),
     }
 }

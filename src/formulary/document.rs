@@ -1,11 +1,17 @@
 //! From the text of a formulary to its checked parts.
 
+use super::measure::{Measures, read_measure};
+use super::monitoring::{Monitoring, read_monitoring};
+use super::plan::{Plan, Ward, read_plan};
 use super::product::{BeyondUseRules, Drug, Product, read_drug, read_product};
 use super::protocol::{Protocol, Shelf, read_protocol};
 use super::question::{Question, read_question};
-use super::raw::{RawBeyondUse, RawDrug, RawProduct, RawProtocol, RawQuestion, Text};
+use super::raw::{
+    RawBeyondUse, RawDrug, RawMeasure, RawMonitoring, RawPlan, RawProduct, RawProtocol,
+    RawQuestion, Text,
+};
 use super::reader::{FormularyError, Read, Reader};
-use super::slug::{DrugId, ProductId, ProtocolId, QuestionId};
+use super::slug::{DrugId, MonitoringId, PlanId, ProductId, ProtocolId, QuestionId};
 use super::{Inner, MAX_TEXT_BYTES, version_of};
 use crate::ident::{Gtin, Ndc};
 use serde::Deserialize;
@@ -17,7 +23,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 /// The tables of a formulary, in the order in which they refer to each other.
-const TABLES: [&str; 5] = ["beyond_use", "drug", "product", "question", "protocol"];
+const TABLES: [&str; 8] =
+    ["beyond_use", "drug", "product", "question", "protocol", "measure", "monitoring", "plan"];
 
 pub(super) fn read(text: &str) -> Result<Inner, Vec<FormularyError>> {
     let mut reader = Reader::new(text);
@@ -76,6 +83,9 @@ fn read_tables(reader: &mut Reader<'_>, tables: &mut Tables<'_>, text: &str) -> 
             insert(reader, &mut protocols, protocol.id.clone(), Arc::new(protocol), &raw.id);
         }
     }
+    let (measures, monitorings) = read_monitorings(reader, tables);
+    let ward = Ward { drugs: &drugs, protocols: &protocols, monitorings: &monitorings };
+    let Plans { plans, by_protocol } = read_plans(reader, tables, &ward);
     if products.is_empty() && !reader.has_errors() {
         reader.refuse(&(0..0), "there is no [[product]]; a formulary has at least one");
     }
@@ -89,7 +99,65 @@ fn read_tables(reader: &mut Reader<'_>, tables: &mut Tables<'_>, text: &str) -> 
         by_gtin,
         questions,
         protocols,
+        measures,
+        monitorings,
+        plans,
+        plan_by_protocol: by_protocol,
     }
+}
+
+fn read_monitorings(
+    reader: &mut Reader<'_>,
+    tables: &mut Tables<'_>,
+) -> (Measures, BTreeMap<MonitoringId, Arc<Monitoring>>) {
+    let mut measures = Measures::new();
+    for raw in tables.several::<RawMeasure>(reader, "measure") {
+        if let Ok(measure) = read_measure(reader, &raw) {
+            insert(reader, &mut measures, measure.id.clone(), Arc::new(measure), &raw.id);
+        }
+    }
+    let mut monitorings: BTreeMap<MonitoringId, Arc<Monitoring>> = BTreeMap::new();
+    for raw in tables.several::<RawMonitoring>(reader, "monitoring") {
+        if let Ok(monitoring) = read_monitoring(reader, &raw, &measures) {
+            let id = monitoring.id.clone();
+            insert(reader, &mut monitorings, id, Arc::new(monitoring), &raw.id);
+        }
+    }
+    (measures, monitorings)
+}
+
+/// The plans, by their own id and by the protocols of their phases.
+#[derive(Default)]
+struct Plans {
+    plans: BTreeMap<PlanId, Arc<Plan>>,
+    by_protocol: BTreeMap<ProtocolId, Arc<Plan>>,
+}
+
+fn read_plans(reader: &mut Reader<'_>, tables: &mut Tables<'_>, ward: &Ward<'_>) -> Plans {
+    let mut found = Plans::default();
+    for raw in tables.several::<RawPlan>(reader, "plan") {
+        let Ok(plan) = read_plan(reader, &raw, ward) else { continue };
+        let plan = Arc::new(plan);
+        // One protocol, one plan: so a dose by a protocol belongs to one kind of course.
+        for (phase, field) in plan.phases.iter().zip(&raw.phase) {
+            match found.by_protocol.entry(phase.protocol.clone()) {
+                Entry::Occupied(other) if !Arc::ptr_eq(other.get(), &plan) => {
+                    let message = format!(
+                        "protocol `{}` stands in plan `{}` already; a protocol belongs to one plan",
+                        phase.protocol,
+                        other.get().id
+                    );
+                    reader.refuse(&field.protocol.span(), message);
+                }
+                Entry::Occupied(_) => {}
+                Entry::Vacant(place) => {
+                    place.insert(Arc::clone(&plan));
+                }
+            }
+        }
+        insert(reader, &mut found.plans, plan.id.clone(), plan, &raw.id);
+    }
+    found
 }
 
 fn insert<K: Ord + fmt::Display, V>(

@@ -9,6 +9,7 @@ use crate::units::{
     Amount, AmountKind, CountUnit, Quantity, QuantityError, Rational, Span, Strength,
 };
 use std::collections::BTreeMap;
+use toml::Spanned;
 
 /// Drug names that are written with capitals in the middle wherever they are shown, because they
 /// are taken for another name (after the FDA and ISMP lists of look-alike names).
@@ -69,6 +70,10 @@ pub struct Drug {
     /// Its DEA Controlled Substances Code Number (21 CFR 1308.03), four digits, where the source
     /// gives one.
     pub dea_code: Option<String>,
+    /// Whether it is given in the clinic only, and never handed to a patient to take home.
+    pub clinic_only: bool,
+    /// Who says whether it is; `None` where the formulary is silent, and then it may be taken home.
+    pub clinic_only_source: Option<String>,
     /// Where code and name come from.
     pub source: String,
 }
@@ -189,14 +194,38 @@ pub(super) fn read_drug(reader: &mut Reader<'_>, raw: &RawDrug) -> Read<Drug> {
             Err("a DEA drug code has four digits, as in 7285; copy it from 21 CFR 1308")
         }
     });
+    let clinic_only = read_clinic_only(reader, raw);
     let source = reader.prose(&raw.source);
-    let drug = Drug { id: id?, name: name?, dea_code: dea_code?, source: source? };
+    let (clinic_only, clinic_only_source) = clinic_only?;
+    let drug = Drug {
+        id: id?,
+        name: name?,
+        dea_code: dea_code?,
+        clinic_only,
+        clinic_only_source,
+        source: source?,
+    };
     let printed = TALL_MAN.iter().find(|(id, _)| *id == drug.id.as_str());
     if let Some((_, tall)) = printed.filter(|(_, tall)| drug.name != *tall) {
         let message = format!("write this name in tall-man letters: {tall}");
         return Err(reader.refuse(&raw.name.span(), message));
     }
     Ok(drug)
+}
+
+fn read_clinic_only(reader: &mut Reader<'_>, raw: &RawDrug) -> Read<(bool, Option<String>)> {
+    match (&raw.clinic_only, &raw.clinic_only_source) {
+        (None, None) => Ok((false, None)),
+        (Some(clinic_only), Some(source)) => {
+            let source = reader.prose(source)?;
+            Ok((*clinic_only.get_ref(), Some(source)))
+        }
+        (clinic_only, source) => {
+            let place = clinic_only.as_ref().map(Spanned::span).or(source.as_ref().map(Text::span));
+            let message = "write both clinic_only and clinic_only_source, or neither";
+            Err(reader.refuse(&place.unwrap_or_default(), message))
+        }
+    }
 }
 
 pub(super) fn read_product(

@@ -8,7 +8,7 @@ use super::word::words;
 use crate::units::{Dimension, Mass, Quantity, QuantityError, Span, Strength, Unit};
 use std::sync::Arc;
 
-pub(super) use read::{Shelf, read_protocol};
+pub(super) use read::{Shelf, read_limit, read_protocol};
 
 words! {
     /// How a dose enters the patient.
@@ -172,6 +172,8 @@ pub struct Protocol {
     pub infusion: Option<InfusionRule>,
     /// What may enter a vein undiluted, where that is limited.
     pub dilution: Option<DilutionRule>,
+    /// How devices follow each other, where that is prescribed; only by route `intranasal_device`.
+    pub devices: Option<DeviceRule>,
     /// The age in whole years that a patient has completed at the dose, at least 18.
     pub minimum_age_years: u16,
     /// The age in whole years from which the protocol is for nobody any more.
@@ -262,6 +264,15 @@ impl DilutionRule {
     pub fn allows_undiluted(&self, strength: Strength) -> Result<bool, crate::units::OutOfRange> {
         Ok(!self.required && strength.concentration()? <= self.strongest_given.concentration()?)
     }
+}
+
+/// How the devices of one dose follow each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceRule {
+    /// The least time from one device to the next, 1 to 120 minutes.
+    pub gap: Span,
+    /// Who says so.
+    pub source: String,
 }
 
 /// What the site decides for itself.

@@ -7,7 +7,7 @@ use super::word::words;
 
 words! {
     /// What follows when a question is answered so that it stops the dose, or is answered with
-    /// "unknown".
+    /// "unknown"; and when a reading before a dose meets a criterion.
     QuestionWeight "a weight of a question" {
         /// No dose, and no override.
         Hard = "hard",
@@ -38,6 +38,9 @@ pub struct Question {
     pub weight: QuestionWeight,
     /// Which answer stops.
     pub stops_on: StoppingAnswer,
+    /// How long an answer counts, 1 to 366 days; `None`: only on the day of the answer, by the
+    /// site's calendar.
+    pub valid_days: Option<u16>,
     /// Who says that it must be asked.
     pub source: String,
 }
@@ -47,7 +50,14 @@ pub(super) fn read_question(reader: &mut Reader<'_>, raw: &RawQuestion) -> Read<
     let text = reader.prose(&raw.text);
     let weight = reader.word(&raw.weight);
     let stops_on = reader.word(&raw.stops_on);
+    let valid_days = raw.valid_days.as_ref().map(|days| reader.number(days, 1..=366)).transpose();
     let source = reader.prose(&raw.source);
-    let (weight, stops_on) = (weight?, stops_on?);
-    Ok(Question { id: id?, text: text?, weight, stops_on, source: source? })
+    Ok(Question {
+        id: id?,
+        text: text?,
+        weight: weight?,
+        stops_on: stops_on?,
+        valid_days: valid_days?,
+        source: source?,
+    })
 }

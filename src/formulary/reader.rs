@@ -2,12 +2,15 @@
 
 use super::raw::Text;
 use super::word::Word;
+use crate::units::Span;
 use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
 
 /// The longest text of a field, in characters: a source with its page, a question, a note.
 const MAX_TEXT_CHARS: usize = 600;
+
+const MICROSECONDS_PER_MINUTE: u64 = 60_000_000;
 
 /// What is wrong with a formulary, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +113,17 @@ impl<'t> Reader<'t> {
         let (low, high) = bounds.into_inner();
         let message = format!("{number} is out of range; write {low} to {high}");
         Err(self.refuse(&field.span(), message))
+    }
+
+    /// A field that is a time in whole minutes within these bounds.
+    pub(super) fn minutes(
+        &mut self,
+        field: &Spanned<u16>,
+        bounds: std::ops::RangeInclusive<u16>,
+    ) -> Read<Span> {
+        let minutes = self.number(field, bounds)?;
+        Ok(Span::from_microseconds(u64::from(minutes) * MICROSECONDS_PER_MINUTE)
+            .expect("at most 65,535 minutes, which a span holds"))
     }
 
     /// Whether anything was found wrong so far.

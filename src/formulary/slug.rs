@@ -83,6 +83,35 @@ slug! {
     QuestionId
 }
 
+slug! {
+    /// Names a measure, which is a vital sign or a scale: `spo2`. Small letters, digits, single
+    /// hyphens.
+    MeasureId
+}
+
+slug! {
+    /// Names a monitoring, which is what is observed around a dose: `ket-iv`. Small letters, digits,
+    /// single hyphens.
+    MonitoringId
+}
+
+slug! {
+    /// Names a criterion of one monitoring: `pressure-before-systolic`. Small letters, digits, single
+    /// hyphens.
+    CriterionId
+}
+
+slug! {
+    /// Names a plan, which is a course of treatment: `ket-trd-iv`. Small letters, digits, single
+    /// hyphens.
+    PlanId
+}
+
+slug! {
+    /// Names a phase of one plan: `induction`. Small letters, digits, single hyphens.
+    PhaseId
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

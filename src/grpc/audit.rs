@@ -13,7 +13,9 @@ use super::message;
 use super::page::Page;
 use crate::ident::Lot;
 use crate::ledger::RequestKind;
-use crate::names::{EntryName, PatientName, PersonName, ProductName, VialName};
+use crate::names::{
+    CourseName, EntryName, PatientName, PersonName, ProductName, SessionName, VialName,
+};
 use crate::pb::v1::{self, audit_service_server::AuditService};
 use crate::service::{EntryQuery, Service};
 use crate::time::Timestamp;
@@ -222,13 +224,15 @@ fn subject(text: &str) -> Result<Option<String>, Failure> {
         ("patients", _) => text.parse::<PatientName>().ok().map(|name| name.to_string()),
         ("people", _) => text.parse::<PersonName>().ok().map(|name| name.to_string()),
         ("products", _) => text.parse::<ProductName>().ok().map(|name| name.to_string()),
+        ("courses", _) => text.parse::<CourseName>().ok().map(|name| name.to_string()),
+        ("sessions", _) => text.parse::<SessionName>().ok().map(|name| name.to_string()),
         ("lots", lot) => lot.parse::<Lot>().ok().map(|_| text.to_owned()),
         _ => None,
     };
     if text.is_empty() {
         return Ok(None);
     }
-    let wanted = "is not vials/..., patients/..., people/..., products/... or lots/...; \
-                  send the full resource name";
+    let wanted = "is not vials/..., patients/..., courses/..., sessions/..., people/..., \
+                  products/... or lots/...; send the full resource name";
     known(text).map(Some).ok_or_else(|| violation("subject", wanted))
 }

@@ -4,14 +4,12 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::error::{Failure, unreadable};
 use super::handlers::{Handlers, name, optional_name, violation, writes};
-use super::limits::{MAX_PAGE_BYTES, MAX_PAGE_SIZE};
 use super::message;
 use super::page::Page;
 use crate::decide;
 use crate::ledger::ParsedEntry;
 use crate::names::{PlaceName, ProductName, VialName};
 use crate::pb::v1::{self, custody_service_server::CustodyService, outcome};
-use crate::service::EntryQuery;
 use crate::state::State;
 use crate::time::Timestamp;
 use crate::vial::Vial;
@@ -79,7 +77,7 @@ impl CustodyService for Handlers {
 
 impl Handlers {
     /// A vial now; of a closed one, what its entries say.
-    async fn vial(&self, name: VialName) -> Result<v1::Vial, Failure> {
+    pub(super) async fn vial(&self, name: VialName) -> Result<v1::Vial, Failure> {
         let published = self.published();
         let state = &published.state;
         if let Some(vial) = state.vial(name) {
@@ -89,23 +87,8 @@ impl Handlers {
             return Err(Failure::NotFound(name.to_string()));
         }
         let mut history = History::default();
-        let mut next = Some(name.delivery);
-        while let Some(start) = next {
-            let page = self.service.entries(EntryQuery {
-                start,
-                limit: MAX_PAGE_SIZE,
-                max_bytes: MAX_PAGE_BYTES,
-                subject: Some(name.to_string()),
-                kind: None,
-                start_time: None,
-                end_time: None,
-            });
-            let page = page.await?;
-            for (index, entry) in page.entries {
-                let entry = ParsedEntry::parse(entry).map_err(|_| unreadable(index))?;
-                history.add(state, name, &entry);
-            }
-            next = page.next;
+        for entry in self.entries_of(name.to_string(), name.delivery, None).await? {
+            history.add(state, name, &entry);
         }
         history.vial.ok_or_else(|| unreadable(name.delivery))
     }

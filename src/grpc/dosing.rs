@@ -13,17 +13,19 @@ use crate::command::DoseInputs;
 use crate::decide;
 use crate::formulary::{ProductId, ProtocolId};
 use crate::ledger::{ParsedEntry, RequestKind};
-use crate::names::CalculationName;
+use crate::names::{CalculationName, PersonName};
 use crate::pb::v1::{self, dosing_service_server::DosingService, outcome};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, TreatmentRefusal};
+use crate::role::Role;
 use crate::service::{Published, ServiceError};
-use crate::state::FormularyRecord;
-use crate::wire::timestamp_to_wire;
+use crate::state::{Check, FormularyRecord};
+use crate::wire::{timestamp_from_wire, timestamp_to_wire};
 
 #[async_trait]
 impl DosingService for Handlers {
     writes! {
         calculate_dose: CalculateDoseRequest => CalculateDoseResponse,
+        check_dose: CheckDoseRequest => CheckDoseResponse,
     }
 
     async fn preview_dose(
@@ -40,26 +42,26 @@ impl DosingService for Handlers {
         Ok(Response::new(v1::PreviewDoseResponse { dose_calculation, flags }))
     }
 
-    async fn check_dose(
-        &self,
-        _request: Request<v1::CheckDoseRequest>,
-    ) -> Result<Response<v1::CheckDoseResponse>, Status> {
-        Err(Status::unimplemented("under way"))
-    }
-
     async fn replay_dose(
         &self,
-        _request: Request<v1::ReplayDoseRequest>,
+        request: Request<v1::ReplayDoseRequest>,
     ) -> Result<Response<v1::ReplayDoseResponse>, Status> {
-        Err(Status::unimplemented("under way"))
+        let asking = Self::asking(&request)?;
+        let asked: CalculationName = name("name", &request.get_ref().name)?;
+        let recorded = self.calculation(asked).await?;
+        self.may_see(&asking, asked, &recorded.calculated_by)?;
+        Ok(Response::new(self.replayed(asked, recorded)?))
     }
 
     async fn get_dose_calculation(
         &self,
         request: Request<v1::GetDoseCalculationRequest>,
     ) -> Result<Response<v1::GetDoseCalculationResponse>, Status> {
+        let asking = Self::asking(&request)?;
         let asked: CalculationName = name("name", &request.get_ref().name)?;
-        Ok(Response::new(self.calculation(asked).await?))
+        let found = self.calculation(asked).await?;
+        self.may_see(&asking, asked, &found.calculated_by)?;
+        Ok(Response::new(found))
     }
 
     async fn list_protocols(
@@ -131,6 +133,58 @@ impl Handlers {
             inputs: request.inputs,
             calculated_by: signer.person.to_string(),
             recorded_time: Some(timestamp_to_wire(entry.sealed.recorded_time())),
+        })
+    }
+
+    /// While a calculation waits for its independent check, only who made it and auditors see it: whoever checks must
+    /// not have the first result before their eyes.
+    fn may_see(
+        &self,
+        asking: &PersonName,
+        asked: CalculationName,
+        by: &str,
+    ) -> Result<(), Failure> {
+        let published = self.published();
+        let state = &published.state;
+        let Some(Check::Waiting { prescriber, .. }) =
+            state.calculation(asked.0).map(|calculation| &calculation.check)
+        else {
+            return Ok(());
+        };
+        let auditor = state.person(asking).is_some_and(|person| person.holds(&[Role::Auditor]));
+        if auditor || asking.to_string() == by {
+            return Ok(());
+        }
+        let who = if *prescriber { "a second prescriber" } else { "a second person" };
+        Err(Failure::Refused(TreatmentRefusal::CheckRequired { calculation: asked, who }.into()))
+    }
+
+    fn replayed(
+        &self,
+        asked: CalculationName,
+        recorded: v1::GetDoseCalculationResponse,
+    ) -> Result<v1::ReplayDoseResponse, Failure> {
+        let published = self.published();
+        let state = &published.state;
+        let inputs =
+            DoseInputs::parse(recorded.inputs.as_ref()).map_err(|_| unreadable(asked.0))?;
+        let moment = recorded.recorded_time.as_ref().map(timestamp_from_wire);
+        let moment = moment.transpose().ok().flatten().ok_or_else(|| unreadable(asked.0))?;
+        let calculation = recorded.dose_calculation.unwrap_or_default();
+        let context = calculation.context.as_ref();
+        let then = state.formulary_at(asked.0).ok_or_else(|| unreadable(asked.0))?;
+        let replayed = decide::replay(then, &inputs, context, moment).map_err(Failure::Refused)?;
+        let replayed = v1::DoseCalculation { name: asked.to_string(), ..replayed };
+        let now = in_force(&published)?;
+        let today = decide::replay(now, &inputs, context, moment);
+        Ok(v1::ReplayDoseResponse {
+            identical: replayed == calculation,
+            recorded: Some(calculation),
+            replayed: Some(replayed),
+            today_refusal: today.as_ref().err().map(ToString::to_string).unwrap_or_default(),
+            today: today.ok(),
+            today_formulary_version: now.formulary.version().to_vec(),
+            inputs: recorded.inputs,
         })
     }
 }

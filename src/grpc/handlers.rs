@@ -5,14 +5,20 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::error::Failure;
+use super::error::{Failure, unreadable};
+use super::limits::{MAX_PAGE_BYTES, MAX_PAGE_SIZE};
 use crate::clock::Clock;
 use crate::command::Violation;
-use crate::ledger::SignedRequest;
+use crate::ledger::{ParsedEntry, RequestKind, SignedRequest};
+use crate::names::PersonName;
 use crate::pb::v1;
-use crate::service::{Answer, Published, Service};
+use crate::service::{Answer, EntryQuery, Published, Service};
 
-/// Answers the calls of all four services. A cheap handle.
+/// Whoever asks with a token, as the authentication found; it travels with the request.
+#[derive(Clone, Debug)]
+pub(super) struct Asking(pub(super) PersonName);
+
+/// Answers the calls of all services. A cheap handle.
 #[derive(Clone)]
 pub(super) struct Handlers {
     pub(super) service: Service,
@@ -41,6 +47,42 @@ impl Handlers {
         let signed = signed.ok_or(Failure::SignatureMissing)?;
         let answer = self.service.submit(signed).await.map_err(Failure::from)?;
         Ok(Response::new(answer.into()))
+    }
+}
+
+impl Handlers {
+    /// Who asks, with the token that was shown.
+    pub(super) fn asking<Q>(request: &Request<Q>) -> Result<PersonName, Failure> {
+        let asking = request.extensions().get::<Asking>();
+        asking.map(|Asking(person)| person.clone()).ok_or(Failure::TokenMissing)
+    }
+
+    /// Every entry that touches a resource, from an index on.
+    pub(super) async fn entries_of(
+        &self,
+        subject: String,
+        start: u64,
+        kind: Option<RequestKind>,
+    ) -> Result<Vec<ParsedEntry>, Failure> {
+        let mut entries = Vec::new();
+        let mut next = Some(start);
+        while let Some(start) = next {
+            let page = self.service.entries(EntryQuery {
+                start,
+                limit: MAX_PAGE_SIZE,
+                max_bytes: MAX_PAGE_BYTES,
+                subject: Some(subject.clone()),
+                kind,
+                start_time: None,
+                end_time: None,
+            });
+            let page = page.await?;
+            for (index, entry) in page.entries {
+                entries.push(ParsedEntry::parse(entry).map_err(|_| unreadable(index))?);
+            }
+            next = page.next;
+        }
+        Ok(entries)
     }
 }
 
@@ -84,7 +126,11 @@ answers! {
     EnrollPersonResponse ChangeRolesResponse EnrollKeyResponse RevokeKeyResponse
     CreatePlaceResponse PublishFormularyResponse ApproveResponse CalculateDoseResponse
     ReceiveVialsResponse DispenseVialResponse RecordAdministrationResponse RecordWasteResponse
-    WitnessResponse ReturnVialResponse
+    WitnessResponse ReturnVialResponse CheckDoseResponse
+    RegisterPatientResponse MergePatientsResponse OpenIdentityResponse RecordEligibilityResponse
+    OpenCourseResponse CloseCourseResponse StartSessionResponse RecordMissedSessionResponse
+    CancelSessionResponse RecordObservationResponse AcknowledgeAlertResponse
+    RecordAdverseEffectResponse DischargePatientResponse RecordFormSentResponse
 }
 
 /// The methods of a service that write: each is [`Handlers::write`], typed.

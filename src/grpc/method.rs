@@ -21,6 +21,7 @@ const PACKAGE: &str = "vialedger.v1";
 pub(super) enum Home {
     Dosing,
     Custody,
+    Course,
     Audit,
     Registry,
 }
@@ -117,6 +118,7 @@ fn home(service: &str) -> Option<Home> {
     match service {
         "DosingService" => Some(Home::Dosing),
         "CustodyService" => Some(Home::Custody),
+        "CourseService" => Some(Home::Course),
         "AuditService" => Some(Home::Audit),
         "RegistryService" => Some(Home::Registry),
         _ => None,
@@ -148,7 +150,7 @@ mod tests {
     #[test]
     fn every_service_of_the_protos_is_served() {
         let methods = Methods::of_the_descriptors();
-        assert_eq!(methods.services().len(), 5);
+        assert_eq!(methods.services().len(), 6);
         for method in methods.by_path.values() {
             let ours = method.path.starts_with("/vialedger.v1.");
             assert_eq!(method.home.is_some(), ours, "{}", method.path);

@@ -38,11 +38,41 @@ pub enum RequestKind {
     Witness,
     /// An intact vial that came back.
     ReturnVial,
+    /// A dose, worked out anew by a second person.
+    CheckDose,
+    /// A patient under a pseudonym.
+    RegisterPatient,
+    /// Two ids of one patient.
+    MergePatients,
+    /// The trace of an identity that is read.
+    OpenIdentity,
+    /// Answers to eligibility questions.
+    RecordEligibility,
+    /// A course of treatment.
+    OpenCourse,
+    /// The end of a course.
+    CloseCourse,
+    /// A session of a course.
+    StartSession,
+    /// A session that did not take place.
+    RecordMissedSession,
+    /// A session that was called off.
+    CancelSession,
+    /// What was observed.
+    RecordObservation,
+    /// A prescriber has seen an alert.
+    AcknowledgeAlert,
+    /// An adverse effect.
+    RecordAdverseEffect,
+    /// A patient goes home.
+    DischargePatient,
+    /// A monitoring form that was sent.
+    RecordFormSent,
 }
 
 impl RequestKind {
     /// Every kind, in the order of the API's description.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 30] = [
         Self::InitializeLedger,
         Self::EnrollPerson,
         Self::ChangeRoles,
@@ -58,6 +88,21 @@ impl RequestKind {
         Self::RecordWaste,
         Self::Witness,
         Self::ReturnVial,
+        Self::CheckDose,
+        Self::RegisterPatient,
+        Self::MergePatients,
+        Self::OpenIdentity,
+        Self::RecordEligibility,
+        Self::OpenCourse,
+        Self::CloseCourse,
+        Self::StartSession,
+        Self::RecordMissedSession,
+        Self::CancelSession,
+        Self::RecordObservation,
+        Self::AcknowledgeAlert,
+        Self::RecordAdverseEffect,
+        Self::DischargePatient,
+        Self::RecordFormSent,
     ];
 
     /// Service and full message name.
@@ -80,6 +125,25 @@ impl RequestKind {
             Self::RecordWaste => ("CustodyService", "vialedger.v1.RecordWasteRequest"),
             Self::Witness => ("CustodyService", "vialedger.v1.WitnessRequest"),
             Self::ReturnVial => ("CustodyService", "vialedger.v1.ReturnVialRequest"),
+            Self::CheckDose => ("DosingService", "vialedger.v1.CheckDoseRequest"),
+            Self::RegisterPatient => ("CourseService", "vialedger.v1.RegisterPatientRequest"),
+            Self::MergePatients => ("CourseService", "vialedger.v1.MergePatientsRequest"),
+            Self::OpenIdentity => ("CourseService", "vialedger.v1.OpenIdentityRequest"),
+            Self::RecordEligibility => ("CourseService", "vialedger.v1.RecordEligibilityRequest"),
+            Self::OpenCourse => ("CourseService", "vialedger.v1.OpenCourseRequest"),
+            Self::CloseCourse => ("CourseService", "vialedger.v1.CloseCourseRequest"),
+            Self::StartSession => ("CourseService", "vialedger.v1.StartSessionRequest"),
+            Self::RecordMissedSession => {
+                ("CourseService", "vialedger.v1.RecordMissedSessionRequest")
+            }
+            Self::CancelSession => ("CourseService", "vialedger.v1.CancelSessionRequest"),
+            Self::RecordObservation => ("CourseService", "vialedger.v1.RecordObservationRequest"),
+            Self::AcknowledgeAlert => ("CourseService", "vialedger.v1.AcknowledgeAlertRequest"),
+            Self::RecordAdverseEffect => {
+                ("CourseService", "vialedger.v1.RecordAdverseEffectRequest")
+            }
+            Self::DischargePatient => ("CourseService", "vialedger.v1.DischargePatientRequest"),
+            Self::RecordFormSent => ("CourseService", "vialedger.v1.RecordFormSentRequest"),
         }
     }
 

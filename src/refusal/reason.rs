@@ -1,11 +1,11 @@
 //! The stable names of the refusals, their order, and what becomes of each.
 
-use super::{Refusal, RefusalClass};
+use super::{Refusal, RefusalClass, TreatmentRefusal};
 use crate::pb::v1;
 
 impl Refusal {
     /// Every reason, in the order in which the rules look.
-    pub const ORDER: [&'static str; 47] = [
+    pub const ORDER: [&'static str; 77] = [
         "UNKNOWN_KEY",
         "KEY_REVOKED",
         "SIGNED_FOR_ANOTHER_LEDGER",
@@ -14,12 +14,17 @@ impl Refusal {
         "NOT_THE_HOLDER",
         "SELF_APPROVAL",
         "SELF_WITNESS",
+        "SELF_CHECK",
         "UNKNOWN_RESOURCE",
         "PROPOSAL_DIFFERS",
         "RESOURCE_EXISTS",
         "NO_FORMULARY",
         "UNKNOWN_GTIN",
         "CALCULATION_EXPIRED",
+        "PATIENT_UNKNOWN",
+        "PATIENT_EXISTS",
+        "SESSION_NOT_OPEN",
+        "COURSE_CLOSED",
         "LAST_ADMINISTRATOR",
         "FORMULARY_INVALID",
         "SCAN_DIFFERS",
@@ -38,6 +43,25 @@ impl Refusal {
         "ALREADY_WITNESSED",
         "WITNESSED_AMOUNT_DIFFERS",
         "VIAL_STATE",
+        "SESSION_OPEN",
+        "COURSE_OPEN",
+        "SESSION_REQUIRED",
+        "SESSION_DIFFERS",
+        "WRONG_PHASE",
+        "VITALS_MISSING",
+        "ALERT_OPEN",
+        "DUPLICATE_DOSE",
+        "CHECK_REQUIRED",
+        "CHECK_DIFFERS",
+        "CHECK_NOT_ASKED",
+        "HOME_SUPPLY",
+        "VIAL_STILL_OUT",
+        "NOTHING_GIVEN",
+        "DOSE_GIVEN",
+        "NOT_DISCHARGEABLE",
+        "ALERT_NOT_OPEN",
+        "EFFECT_DIFFERS",
+        "NO_FORM",
         "WRONG_DRUG",
         "AGE_OUTSIDE_PROTOCOL",
         "QUESTION_UNANSWERED",
@@ -45,6 +69,12 @@ impl Refusal {
         "WEIGHT_NOT_MEASURED",
         "UNDILUTED",
         "OVER_HARD_LIMIT",
+        "SESSION_TOO_EARLY",
+        "VITALS_OUTSIDE",
+        "IMPLAUSIBLE_READING",
+        "AGE_DIFFERS",
+        "IDENTITY_NOT_HELD",
+        "IDENTITY_IN_TEXT",
         "NOT_CALCULABLE",
         "SOFT_LIMIT",
         "OVER_DRAW",
@@ -106,6 +136,7 @@ impl Refusal {
             Self::TooEarly { .. } => "TOO_EARLY",
             Self::WeightTooOld { .. } => "WEIGHT_TOO_OLD",
             Self::TooLong => "ENTRY_TOO_LONG",
+            Self::Treatment(refusal) => refusal.reason(),
             Self::Recorded { reason, .. } => reason,
         }
     }
@@ -129,8 +160,12 @@ impl Refusal {
             Self::RoleNotHeld { .. } | Self::Recorded { reason: "ROLE_NOT_HELD", .. } => {
                 RefusalClass::PermissionDenied
             }
-            Self::Unknown { .. } => RefusalClass::NotFound,
-            Self::Exists { .. } => RefusalClass::AlreadyExists,
+            Self::Unknown { .. } | Self::Treatment(TreatmentRefusal::PatientUnknown) => {
+                RefusalClass::NotFound
+            }
+            Self::Exists { .. } | Self::Treatment(TreatmentRefusal::PatientExists) => {
+                RefusalClass::AlreadyExists
+            }
             _ => RefusalClass::Precondition,
         }
     }
@@ -138,11 +173,16 @@ impl Refusal {
     /// Whether a compliance officer must be able to see it, so that it is kept as an entry of its own.
     #[must_use]
     pub fn recorded(&self) -> bool {
+        if let Self::Treatment(refusal) = self {
+            return refusal.recorded();
+        }
         matches!(
             self,
             Self::RoleNotHeld { .. }
                 | Self::SelfApproval { .. }
                 | Self::SelfWitness { .. }
+                | Self::AgeOutside { .. }
+                | Self::Contraindicated { .. }
                 | Self::Undiluted { .. }
                 | Self::OverHardLimit { .. }
                 | Self::OverDraw { .. }
@@ -175,6 +215,7 @@ impl Refusal {
             | Self::AboveCalculatedDose { calculation, .. }
             | Self::CalculationExpired { calculation } => Some(calculation.to_string()),
             Self::DispensingSettled { dispensing } => Some(dispensing.to_string()),
+            Self::Treatment(refusal) => refusal.resource(),
             Self::OrderFormMissing { product } | Self::WrongDrug { product, .. } => {
                 Some(product.clone())
             }

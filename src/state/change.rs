@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    Calculation, FormularyRecord, KeyRecord, PersonRecord, PlaceRecord, Proposal, SiteRecord, State,
+    Calculation, FormularyRecord, KeyRecord, PatientRecord, PersonRecord, PlaceRecord, Proposal,
+    SiteRecord, State,
 };
+use crate::course::{Course, Session};
 use crate::ledger::SealedEntry;
-use crate::names::{PersonName, PlaceName};
+use crate::names::{CourseName, PatientName, PersonName, PlaceName, SessionName};
 use crate::vial::Vial;
 
 /// One change of the state. The rules say what the new value is; nothing is worked out here.
@@ -32,6 +34,14 @@ pub enum Change {
     Deliver(u32),
     /// A vial is, or is now, this.
     PutVial(Box<Vial>),
+    /// What is recorded under a patient's name is, or is now, this.
+    PutPatient(PatientName, Box<PatientRecord>),
+    /// A course is, or is now, this.
+    PutCourse(CourseName, Box<Course>),
+    /// An open session is, or is now, this.
+    PutSession(Box<Session>),
+    /// A session is over.
+    EndSession(SessionName),
 }
 
 impl State {
@@ -64,6 +74,10 @@ impl State {
                 self.deliveries.insert(entry.index(), *count);
             }
             Change::PutVial(vial) => self.put_vial(vial),
+            Change::PutPatient(name, record) => self.put_patient(name, record),
+            Change::PutCourse(name, course) => self.put_course(*name, course),
+            Change::PutSession(session) => self.put_session(session),
+            Change::EndSession(name) => self.end_session(*name),
         }
     }
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ShelfKey, State};
 use crate::names::{
-    DispensingName, PatientName, PlaceName, ProductName, ProtocolName, VialName, WasteName,
+    DispensingName, PatientName, PersonName, PlaceName, ProductName, ProtocolName, SessionName,
+    VialName, WasteName,
 };
 use crate::time::{Date, Timestamp};
 use crate::units::{Amount, Quantity, Rational};
@@ -34,6 +35,34 @@ pub struct Calculation {
     pub administered: Amount,
     /// Dispensings against it that are not settled.
     pub open: u32,
+    /// Who worked it out.
+    pub by: PersonName,
+    /// The session that it is for.
+    pub session: Option<SessionName>,
+    /// Limits that were passed on purpose, by name.
+    pub passed: Vec<String>,
+    /// Whether a second person must work it out anew, and whether one did.
+    pub check: Check,
+}
+
+/// An independent double check of a calculation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Check {
+    /// None is asked for.
+    NotNeeded,
+    /// Nothing is dispensed before a second person agrees.
+    Waiting {
+        /// Whether it takes a second prescriber.
+        prescriber: bool,
+        /// What the first person entered: a serialised `DoseInputs`.
+        inputs: Vec<u8>,
+        /// What that gave: a serialised `DoseCalculation`.
+        result: Vec<u8>,
+    },
+    /// A second person came to the same.
+    Agreed(PersonName),
+    /// A second person came to something else.
+    Differs(PersonName),
 }
 
 /// What is on hand of one product at one place.
@@ -79,6 +108,18 @@ impl State {
     #[must_use]
     pub fn vial_of_waste(&self, name: WasteName) -> Option<&Arc<Vial>> {
         self.wastes.get(&name).and_then(|vial| self.vials.get(vial))
+    }
+
+    /// What is in anybody's hands for a patient.
+    pub fn in_hands_for<'a>(
+        &'a self,
+        patient: &'a PatientName,
+    ) -> impl Iterator<Item = DispensingName> + 'a {
+        let own = self.patient_name(patient);
+        self.dispensings.iter().filter_map(move |(name, vial)| {
+            let portion = self.vials.get(vial)?.portions().get(name)?;
+            (self.patient_name(&portion.patient) == own).then_some(*name)
+        })
     }
 
     /// The vials in stock of a product at a place that can be used on `today` or later, earliest expiry first.

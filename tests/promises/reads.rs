@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use prost::Message;
 use tonic::Code::{InvalidArgument, NotFound, OutOfRange};
+use vialedger::formulary::MAX_TEXT_BYTES;
 use vialedger::grpc::limits::MAX_PAGE_BYTES;
 use vialedger::ledger::{Receipt, RequestKind};
 use vialedger::pb::v1::{self, Answer, VialState, WasteMethod, WasteReason, WeightMethod, outcome};
@@ -313,7 +314,7 @@ async fn entries_are_listed_by_what_they_touch_their_kind_and_their_time() {
 async fn a_page_of_entries_ends_before_it_is_too_large() {
     let clinic = Clinic::empty(|_| {}).await;
     let mut text = vialedger::formulary::starter().to_owned();
-    text.extend(std::iter::repeat_n("# \n", (48 * 1024 - text.len()) / 3));
+    text.extend(std::iter::repeat_n("# \n", (MAX_TEXT_BYTES - text.len()) / 3));
     for _ in 0..MAX_PAGE_BYTES / text.len() + 2 {
         let publish = v1::PublishFormularyRequest {
             ledger: ORIGIN.into(),

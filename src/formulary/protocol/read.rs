@@ -1,13 +1,13 @@
 //! From the TOML of a protocol to a checked one.
 
 use super::{
-    BelowSixtyInches, DilutionRule, DoseKind, DoseLimits, InfusionRule, PolicyRule, Protocol,
-    Route, WeightMethod, WeightRule, WeightScalar,
+    BelowSixtyInches, DeviceRule, DilutionRule, DoseKind, DoseLimits, InfusionRule, PolicyRule,
+    Protocol, Route, WeightMethod, WeightRule, WeightScalar,
 };
 use crate::formulary::product::{Drug, Product, read_drug_reference};
 use crate::formulary::question::Question;
 use crate::formulary::raw::{
-    RawDilution, RawDose, RawInfusion, RawPolicy, RawProtocol, RawWeight, Text,
+    RawDevices, RawDilution, RawDose, RawInfusion, RawPolicy, RawProtocol, RawWeight, Text,
 };
 use crate::formulary::reader::{Read, Reader, Refused};
 use crate::formulary::slug::{DrugId, ProductId, QuestionId};
@@ -17,7 +17,6 @@ use crate::units::{
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const MICROSECONDS_PER_MINUTE: u64 = 60_000_000;
 const MICROSECONDS_PER_DAY: u64 = 86_400_000_000;
 
 /// What the formulary holds beside its protocols, to which a protocol may refer.
@@ -42,6 +41,7 @@ pub(in crate::formulary) fn read_protocol(
     let weight = read_weight(reader, raw.weight.as_ref(), kind, &raw.dose.kind);
     let infusion = read_infusion(reader, raw, route, kind);
     let dilution = read_dilution(reader, raw.dilution.as_ref(), route);
+    let devices = read_devices(reader, raw.devices.as_ref(), route);
     let ages = read_ages(reader, raw);
     let questions = read_questions(reader, &raw.questions, shelf.questions);
     let policy = read_policy(reader, &raw.policy);
@@ -60,6 +60,7 @@ pub(in crate::formulary) fn read_protocol(
         weight: weight?,
         infusion: infusion?,
         dilution: dilution?,
+        devices: devices?,
         minimum_age_years,
         below_age_years,
         questions: questions?,
@@ -125,7 +126,8 @@ fn read_dose(reader: &mut Reader<'_>, raw: &RawDose, kind: Read<DoseKind>) -> Re
     })
 }
 
-fn read_limit(text: &str, kind: DoseKind) -> Result<Quantity, String> {
+/// A dose of this kind, more than nothing.
+pub(in crate::formulary) fn read_limit(text: &str, kind: DoseKind) -> Result<Quantity, String> {
     let limit = Quantity::parse_text(text)
         .and_then(|limit| limit.expect_dimension(kind.dimension()))
         .map_err(|error| error.to_string())?;
@@ -179,7 +181,8 @@ fn read_weight(
         scalar: scalar?,
         below_60_inches: convention?,
         methods: methods?,
-        max_age: span(days?, MICROSECONDS_PER_DAY),
+        max_age: Span::from_microseconds(u64::from(days?) * MICROSECONDS_PER_DAY)
+            .expect("at most 366 days, which a span holds"),
         source: source?,
     }))
 }
@@ -255,6 +258,21 @@ fn read_dilution(
     }))
 }
 
+fn read_devices(
+    reader: &mut Reader<'_>,
+    raw: Option<&RawDevices>,
+    route: Read<Route>,
+) -> Read<Option<DeviceRule>> {
+    let Some(raw) = raw else { return Ok(None) };
+    let gap = reader.minutes(&raw.gap_minutes, 1..=120);
+    let source = reader.prose(&raw.source);
+    if let Some(route) = route.ok().filter(|route| *route != Route::IntranasalDevice) {
+        let message = format!("route {route} uses no devices; leave [protocol.devices] out");
+        return Err(reader.refuse(&raw.gap_minutes.span(), message));
+    }
+    Ok(Some(DeviceRule { gap: gap?, source: source? }))
+}
+
 /// Least age and the age that is too old. Treatment here is of adults only: 18 at the time of the
 /// dose.
 fn read_ages(reader: &mut Reader<'_>, raw: &RawProtocol) -> Read<(u16, Option<u16>)> {
@@ -292,18 +310,13 @@ fn read_questions(
 }
 
 fn read_policy(reader: &mut Reader<'_>, raw: &RawPolicy) -> Read<PolicyRule> {
-    let minutes = reader.number(&raw.calculation_valid_minutes, 1..=1_440);
+    let calculation_valid = reader.minutes(&raw.calculation_valid_minutes, 1..=1_440);
     let source = reader.prose(&raw.source);
     Ok(PolicyRule {
-        calculation_valid: span(minutes?, MICROSECONDS_PER_MINUTE),
+        calculation_valid: calculation_valid?,
         double_check: *raw.double_check.get_ref(),
         source: source?,
     })
-}
-
-fn span(number: u16, microseconds: u64) -> Span {
-    Span::from_microseconds(u64::from(number) * microseconds)
-        .expect("at most 366 days, which a span holds")
 }
 
 /// A protocol by which no product of the formulary can be given is a slip of the pen.
