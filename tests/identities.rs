@@ -122,6 +122,8 @@ impl Clinic {
         self.server = Some(Serving::start(&self.folder(), &["--log-level", "debug"]));
     }
 
+    /// Stops the server in good order. Connections of clients that are gone are closed by another thread meanwhile: the
+    /// server would wait for them.
     fn stop(&mut self) {
         self.server.take().unwrap().stop();
     }
@@ -254,7 +256,7 @@ fn assert_clean(folder: &Path) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_export_verifies_with_identities_withheld_and_opened_alike() {
     let mut clinic = Clinic::open().await;
     for number in [7, 8, 9] {
@@ -312,7 +314,7 @@ async fn an_export_verifies_with_identities_withheld_and_opened_alike() {
     assert_clean(&clinic.folder());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_opened_identity_that_is_not_the_one_committed_to_makes_the_verdict_bad() {
     let clinic = Clinic::open().await;
     for number in [7, 8] {
@@ -353,7 +355,7 @@ async fn an_opened_identity_that_is_not_the_one_committed_to_makes_the_verdict_b
     assert_eq!((status, &report["identities"]["withheld"]), (0, &Value::from(1)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_identity_is_read_by_whoever_left_a_trace_and_by_nobody_else() {
     let clinic = Clinic::open().await;
     clinic.register(7).await;
@@ -378,7 +380,7 @@ async fn an_identity_is_read_by_whoever_left_a_trace_and_by_nobody_else() {
     assert_clean(&clinic.folder());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_text_that_names_its_patient_never_becomes_an_entry() {
     let clinic = Clinic::open().await;
     clinic.register(7).await;
@@ -403,7 +405,7 @@ async fn a_text_that_names_its_patient_never_becomes_an_entry() {
     assert_eq!(clinic.verify(&clinic.path("merged")).1["identities"]["opened"], 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_was_not_sealed_here_cannot_be_registered() {
     let clinic = Clinic::open().await;
     let refused = rejected(clinic.write(NURSE, registration(7)).await);
@@ -420,7 +422,7 @@ async fn what_was_not_sealed_here_cannot_be_registered() {
     assert_clean(&clinic.folder());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_export_overwrites_nothing_and_says_what_is_missing() {
     let mut clinic = Clinic::open().await;
     clinic.register(7).await;
@@ -468,7 +470,7 @@ async fn an_export_overwrites_nothing_and_says_what_is_missing() {
     assert_eq!(clinic.verify(&clinic.path("lost")).0, 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_identity_key_can_be_kept_elsewhere_and_changed() {
     let mut clinic = Clinic::open().await;
     clinic.register(7).await;
