@@ -5,16 +5,24 @@
 //! signature the person's; do the same rules, run again, give the same outcome. It stops at the first entry that fails,
 //! names it, the kind of fault, and up to where the ledger can still be trusted.
 //!
+//! Whether opened identities are those that entries commit to is asked apart, of evidence that was found good:
+//! [`Registrations`], [`IdentityProof`].
+//!
 //! [`replay()`] is the part that the start-up shares: one entry, run through the rules again.
 
 mod checkpoints;
 mod evidence;
+mod identities;
 mod replay;
 mod report;
 mod signatures;
 
 pub use evidence::{CheckpointRow, EntryRow, EvidenceError};
-pub use replay::replay;
+pub use identities::{
+    IDENTITY_DIFFERS, IdentityFinding, IdentityProof, IdentityReport, MAX_LINE_BYTES,
+    OpenedIdentity, Registrations,
+};
+pub use replay::{named_key, replay};
 pub use report::{Anchor, Fault, Finding, Report, Verdict};
 
 use std::collections::BTreeSet;
@@ -199,7 +207,7 @@ where
 
     /// The first entry names the ledger's key; it must be the one that the auditor brought.
     fn own_key(&mut self, entry: &ParsedEntry) -> Result<(), Stop> {
-        let named = replay::named_key(entry);
+        let named = named_key(entry);
         let expected = self.options.verifier_key.to_string();
         if named.as_deref() == Some(expected.as_str()) {
             return Ok(());

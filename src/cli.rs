@@ -15,6 +15,7 @@ mod dose;
 mod entries;
 pub mod error;
 pub mod exit;
+mod export;
 mod formulary;
 pub mod identity;
 mod init;
@@ -132,6 +133,12 @@ pub enum Task {
     /// Watch other ledgers as a log cosigner, and have others watch yours
     #[command(subcommand)]
     Cosigner(cosigner::CosignerCommand),
+    /// Write what is to be handed over into a folder of its own, without any server
+    #[command(subcommand)]
+    Export(export::ExportCommand),
+    /// Change the key that patients' identities are encrypted with
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
     /// Make everything that is derived from the entries again
     Rebuild(init::RebuildArgs),
     /// Dose arithmetic and code checks for anyone, without a ledger
@@ -181,6 +188,8 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Receipt(command) => receipt::run(command, desk).await?,
         Task::Verify(args) => return verify::run(&args, desk),
         Task::Cosigner(command) => return cosigner::run(command, desk).await,
+        Task::Export(command) => export::run(&command, desk)?,
+        Task::Identity(command) => identity::run(&command, desk)?,
         Task::Rebuild(args) => init::rebuild(&args, desk)?,
         Task::Calc(command) => return calculate(&command, desk),
         Task::Completions(args) => pages::completions(&args)?,

@@ -17,21 +17,24 @@
 //! * Every refusal has a stable reason, and they come in the documented order: `tests/rules/refusals.rs`.
 //! * A ledger that forks is caught by the first cosigner that saw the other history, with a proof that needs nobody's
 //!   word: `tests/cosigner`.
+//! * No entry holds a patient's name, address, date of birth or identifier; an export verifies with identities withheld
+//!   or opened: `tests/identities.rs`.
 //! * What a person signed is stored as the very bytes that were sent: `tests/interop.rs`, where the client is not ours.
 //!
 //! # What it does not do
 //!
-//! It gives no legal advice and prints no "compliant". It knows patients by pseudonyms only and holds no names. It does
-//! not say whether a dose is right for a patient: it says what a published protocol makes of the inputs. It excludes no
-//! cut-off tail by itself: for that, somebody keeps a receipt or a checkpoint outside. It stops nobody who holds both
-//! the ledger's key and every person's key.
+//! It gives no legal advice and prints no "compliant". Its entries know patients by pseudonyms only; who they are is sealed
+//! beside the ledger, and lost with its key. It does not say whether a dose is right for a patient: it says what a
+//! published protocol makes of the inputs. It excludes no cut-off tail by itself: for that, somebody keeps a receipt or a
+//! checkpoint outside. It stops nobody who holds both the ledger's key and every person's key.
 //!
 //! # Who could break what
 //!
 //! `decide` and what it uses say what an entry means: a change there changes the meaning of old ledgers, and takes a new
 //! [`decide::RULES_VERSION`]. `ledger`, `dsse` and `tlog` say what is signed and hashed: a change there makes old
-//! evidence unreadable. `store` decides what survives a crash. `grpc::auth` decides who is heard. A mistake anywhere else
-//! can be mended without touching the evidence.
+//! evidence unreadable. `identity` says what a commitment is to: a change there leaves old identities unproved. `store`
+//! decides what survives a crash. `grpc::auth` decides who is heard. A mistake anywhere else can be mended without
+//! touching the evidence.
 //!
 //! # Layers
 //!

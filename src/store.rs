@@ -21,6 +21,7 @@ mod connection;
 mod cosigner;
 mod error;
 mod evidence;
+mod export;
 mod folder;
 mod identities;
 mod load;
@@ -35,8 +36,9 @@ pub use cosigner::{
 };
 pub use error::StoreError;
 pub use evidence::Evidence;
+pub use export::Copied;
 pub use folder::LedgerFolder;
-pub use identities::{Identities, SealedIdentities};
+pub use identities::{Identities, SealedIdentities, rekey};
 pub use load::{Loaded, load};
 pub use read::{Reader, Readers};
 pub use rebuild::{RebuildReport, rebuild};

@@ -1,5 +1,9 @@
 //! `vialedger verify`: whether a ledger file is what was signed, told from the file and the
-//! verifier key alone.
+//! verifier key alone; whether enough log cosigners signed it too; and in an export with identities
+//! opened, whether each is the one that an entry commits to.
+
+mod cosigned;
+mod identities;
 
 use std::path::{Path, PathBuf};
 
@@ -8,15 +12,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::Desk;
-use super::cosigner::{age, ledger_key, read_policy};
+use super::cosigner::{ledger_key, read_policy};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::fields;
 use super::session::verifier_key;
-use crate::audit::{Anchor, Options, Report, Verdict, audit};
-use crate::cosigner::{Cosignatures, clock_seconds};
+use crate::audit::{Anchor, IdentityReport, Options, Registrations, Report, Verdict, audit};
 use crate::store::{Evidence, LedgerFolder};
-use crate::tlog::{Policy, SignedNote, TlogProof};
+use crate::tlog::{SignedNote, TlogProof};
+use cosigned::Cosigned;
 
 /// Verify a ledger, without any server.
 ///
@@ -27,6 +31,9 @@ use crate::tlog::{Policy, SignedNote, TlogProof};
 /// With --policy, the checkpoint must also bear as many log cosigners' signatures as the policy asks for: then no other
 /// history with this key can have been shown to them. Without --checkpoint, the newest such one from the folder
 /// `cosignatures` beside the database is taken; the cosigners' keys come from the policy, not from there.
+///
+/// In an export with identities opened, each is proved against the commitment in the entry that
+/// registered the patient.
 ///
 /// Exit status: 0 good; 1 the evidence is bad; 2 no verdict possible, also where cosignatures are missing.
 #[derive(Args, Debug)]
@@ -41,87 +48,104 @@ pub struct VerifyArgs {
     policy: Option<PathBuf>,
 }
 
+/// What was found out: about the evidence, and where that is good, about what came with it.
+struct Examined {
+    report: Report,
+    /// Who cosigned its anchor; nobody where no policy asks.
+    cosigned: Cosigned,
+    identities: Option<IdentityReport>,
+}
+
+impl Examined {
+    fn no_verdict(why: String) -> Self {
+        Self { report: Report::no_verdict(why), cosigned: Vec::new(), identities: None }
+    }
+
+    /// The verdict on everything that was handed over.
+    fn exit(&self) -> Exit {
+        match (&self.report.verdict, &self.identities) {
+            (Verdict::Good, Some(identities)) if !identities.holds() => Exit::No,
+            (Verdict::Good, _) => Exit::Good,
+            (Verdict::Bad, _) => Exit::No,
+            (Verdict::None(_), _) => Exit::CouldNotTell,
+        }
+    }
+
+    fn json(&self, asked: &VerifyArgs) -> Value {
+        let mut value = json(&self.report);
+        if let Some(told) = value.as_object_mut() {
+            if asked.policy.is_some() {
+                told.insert("cosigned".to_owned(), cosigned::json(&self.cosigned));
+            }
+            if let Some(found) = &self.identities {
+                identities::add_json(found, told);
+            }
+        }
+        value
+    }
+
+    fn text(&self, desk: &Desk) -> String {
+        let evidence = text(&self.report) + &cosigned::text(&self.cosigned, desk);
+        match &self.identities {
+            Some(found) => identities::text(found, &evidence),
+            None => evidence,
+        }
+    }
+}
+
 /// Verifies and tells.
 pub(super) fn run(args: &VerifyArgs, desk: &Desk) -> Result<Exit, CliError> {
     // Whatever keeps the audit from being made leaves the question open: that is no verdict, not an
     // error.
-    let (report, cosigned) = examine(args, desk)
-        .unwrap_or_else(|error| (Report::no_verdict(error.to_string()), Vec::new()));
-    let mut value = json(&report);
-    if let Some(fields) = value.as_object_mut().filter(|_| args.policy.is_some()) {
-        let by: Vec<_> =
-            cosigned.iter().map(|(name, time)| json!({ "name": name, "time": time })).collect();
-        fields.insert("cosigned".to_owned(), json!(by));
-    }
-    desk.out.value(&value, || text(&report) + &cosigned_text(&cosigned, desk))?;
-    Ok(match report.verdict {
-        Verdict::Good => Exit::Good,
-        Verdict::Bad => Exit::No,
-        Verdict::None(_) => Exit::CouldNotTell,
-    })
+    let examined =
+        examine(args, desk).unwrap_or_else(|error| Examined::no_verdict(error.to_string()));
+    desk.out.value(&examined.json(args), || examined.text(desk))?;
+    Ok(examined.exit())
 }
-
-/// A report, and who cosigned its anchor by the names of the policy, and when.
-type Examined = (Report, Vec<(String, u64)>);
 
 fn examine(args: &VerifyArgs, desk: &Desk) -> Result<Examined, CliError> {
     let given = desk.global.vkey.as_deref();
-    let checkpoint = args.checkpoint.as_deref().map(checkpoint).transpose()?;
-    let Some(policy) = args.policy.as_deref().map(read_policy).transpose()? else {
-        let verifier_key = verifier_key(given, None)?;
-        let report = judge(&args.ledger, &Options { verifier_key, checkpoint })?;
-        return Ok((report, Vec::new()));
+    let policy = args.policy.as_deref().map(read_policy).transpose()?;
+    let verifier_key = match &policy {
+        Some(policy) => ledger_key(policy, given)?,
+        None => verifier_key(given, None)?,
     };
-    let verifier_key = ledger_key(&policy, given)?;
-    let checkpoint = match checkpoint {
-        Some(checkpoint) => Some(checkpoint),
-        None if policy.asks_for_cosignatures() => newest_under(&policy, &args.ledger)?,
-        None => None,
+    let checkpoint = match (args.checkpoint.as_deref().map(checkpoint).transpose()?, &policy) {
+        (None, Some(policy)) if policy.asks_for_cosignatures() => {
+            cosigned::newest_under(policy, &args.ledger)?
+        }
+        (given, _) => given,
     };
-    let under = under(&policy, checkpoint.as_ref());
-    let report = judge(&args.ledger, &Options { verifier_key, checkpoint })?;
-    // Bad evidence is bad whoever cosigned it; good evidence is not good enough.
+    let under =
+        policy.map_or(Ok(Vec::new()), |policy| cosigned::under(&policy, checkpoint.as_ref()));
+    let mut registrations = Registrations::default();
+    let report =
+        audit_ledger(&args.ledger, &Options { verifier_key, checkpoint }, &mut registrations)?;
+    // Only good evidence says which identities there are.
+    let identities = match report.verdict {
+        Verdict::Good => Some(identities::prove(&args.ledger, &registrations)?),
+        _ => None,
+    };
+    let good = identities.as_ref().is_some_and(IdentityReport::holds);
+    // What is bad is bad whoever cosigned it; good evidence is not good enough.
     match under {
-        Ok(cosigned) => Ok((report, cosigned)),
-        Err(why) if report.verdict == Verdict::Good => Ok((Report::no_verdict(why), Vec::new())),
-        Err(_) => Ok((report, Vec::new())),
+        Ok(cosigned) => Ok(Examined { report, cosigned, identities }),
+        Err(why) if good => Ok(Examined::no_verdict(why)),
+        Err(_) => Ok(Examined { report, cosigned: Vec::new(), identities }),
     }
-}
-
-/// Who cosigned a checkpoint, if that is enough for a policy.
-fn under(policy: &Policy, checkpoint: Option<&SignedNote>) -> Result<Vec<(String, u64)>, String> {
-    let Some(checkpoint) = checkpoint else {
-        let none =
-            "no checkpoint with the cosignatures that the policy asks for: give --checkpoint";
-        return if policy.asks_for_cosignatures() { Err(none.to_owned()) } else { Ok(Vec::new()) };
-    };
-    if !policy.logs().is_empty() {
-        policy.checkpoint(checkpoint).map_err(|error| error.to_string())?;
-    }
-    let report = policy.cosignatures(checkpoint).map_err(|error| error.to_string())?;
-    if report.quorum {
-        return Ok(report.cosigned);
-    }
-    let by: Vec<_> = report.cosigned.into_iter().map(|(name, _)| name).collect();
-    let by = if by.is_empty() { "nobody in it".to_owned() } else { by.join(", ") };
-    Err(format!("the checkpoint has fewer cosignatures than the policy asks for: by {by}"))
-}
-
-fn newest_under(policy: &Policy, ledger: &Path) -> Result<Option<SignedNote>, CliError> {
-    let newest = Cosignatures::beside(ledger).newest_under(policy);
-    let newest = newest.map_err(|error| CliError::Data(error.to_string()))?;
-    Ok(newest.map(|(note, _)| note))
-}
-
-fn cosigned_text(cosigned: &[(String, u64)], desk: &Desk) -> String {
-    let now = clock_seconds(&desk.clock);
-    let by = |(name, time): &(String, u64)| format!("{name} (age: {})", age(now, *time));
-    let by: Vec<_> = cosigned.iter().map(by).collect();
-    if by.is_empty() { String::new() } else { format!("\n  Cosigned by {}", by.join(", ")) }
 }
 
 /// Audits a ledger's database, or the one in a folder, with nothing but what the auditor brings along.
 pub(super) fn judge(ledger: &Path, options: &Options) -> Result<Report, CliError> {
+    audit_ledger(ledger, options, &mut Registrations::default())
+}
+
+/// The same, and notes which patients are registered on the way.
+fn audit_ledger(
+    ledger: &Path,
+    options: &Options,
+    registrations: &mut Registrations,
+) -> Result<Report, CliError> {
     let path =
         if ledger.is_dir() { LedgerFolder::new(ledger).database() } else { ledger.to_owned() };
     let unreadable = |error: &dyn ToString| {
@@ -130,7 +154,12 @@ pub(super) fn judge(ledger: &Path, options: &Options) -> Result<Report, CliError
     let evidence = Evidence::open(&path).map_err(|error| unreadable(&error))?;
     let size = evidence.size_hint().map_err(|error| unreadable(&error))?;
     let bar = progress_bar(size);
-    let report = audit(options, evidence.entries(), evidence.checkpoints(), |done| {
+    let entries = evidence.entries().inspect(|row| {
+        if let Ok(row) = row {
+            registrations.see(row.index, &row.entry);
+        }
+    });
+    let report = audit(options, entries, evidence.checkpoints(), |done| {
         bar.set_position(done);
     });
     bar.finish_and_clear();
