@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 17] = [
     &["formulary"],
     &["dosing", "vial"],
     &["wire"],
-    &["ledger"],
+    &["ledger", "report"],
     &["command", "refusal"],
     &["state"],
     &["decide"],
