@@ -19,6 +19,7 @@
 //!   word: `tests/cosigner`.
 //! * No entry holds a patient's name, address, date of birth or identifier; an export verifies with identities withheld
 //!   or opened: `tests/identities.rs`.
+//! * What is printed is what was recorded, to the last reading, and nothing is filled in: `tests/report`.
 //! * What a person signed is stored as the very bytes that were sent: `tests/interop.rs`, where the client is not ours.
 //!
 //! # What it does not do
@@ -48,7 +49,7 @@
 //! | `formulary` | products, protocols and plans of treatment: validated, immutable, content-hashed |
 //! | `dosing`, `vial`, `course` | the calculation; the life of one vial; a patient's course of treatment |
 //! | `wire` | the one place between core values and messages |
-//! | `ledger` | signed requests, sealed entries, receipts |
+//! | `ledger`, `report` | signed requests, sealed entries, receipts; pages and forms for people, from messages alone |
 //! | `command`, `refusal` | a fully read request; every "no" that the rules can say |
 //! | `state` | everything folded from the entries |
 //! | `decide` | the rules |
@@ -88,6 +89,7 @@ pub mod ledger;
 pub mod names;
 pub mod pb;
 pub mod refusal;
+pub mod report;
 pub mod role;
 pub mod server;
 pub mod service;
