@@ -9,11 +9,13 @@
 
 mod checkpoints;
 mod evidence;
+mod explain;
 mod replay;
 mod report;
 mod signatures;
 
 pub use evidence::{CheckpointRow, EntryRow, EvidenceError};
+pub use explain::{Explanation, SignerThen};
 pub use replay::replay;
 pub use report::{Anchor, Fault, Finding, Report, Verdict};
 
@@ -51,12 +53,28 @@ where
     E: Iterator<Item = Result<EntryRow, EvidenceError>>,
     C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
 {
+    explain(options, None, entries, checkpoints, progress).0
+}
+
+/// The same, and explains one entry on the way, where the audit finds it good.
+pub fn explain<E, C>(
+    options: &Options,
+    index: Option<u64>,
+    entries: E,
+    checkpoints: C,
+    progress: impl FnMut(u64),
+) -> (Report, Option<Explanation>)
+where
+    E: Iterator<Item = Result<EntryRow, EvidenceError>>,
+    C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
+{
     let outside = match &options.checkpoint {
         None => None,
         Some(note) => match Checkpoint::verify(note, &options.verifier_key) {
             Ok(checkpoint) => Some(checkpoint),
             Err(error) => {
-                return Report::no_verdict(format!("the given checkpoint is of no use: {error}"));
+                let why = format!("the given checkpoint is of no use: {error}");
+                return (Report::no_verdict(why), None);
             }
         },
     };
@@ -67,9 +85,12 @@ where
         request_ids: BTreeSet::new(),
         keys: KeyRing::default(),
         checkpoints: Checkpoints::new(&options.verifier_key, outside, checkpoints),
+        asked: index,
+        explanation: None,
     };
     let ended = auditor.run(Window::new(entries, CHUNK_ROWS), progress);
-    auditor.report(ended.err())
+    let explanation = auditor.explanation.take();
+    (auditor.report(ended.err()), explanation)
 }
 
 /// Why the audit stopped early.
@@ -87,6 +108,9 @@ struct Auditor<'a, C: Iterator> {
     request_ids: BTreeSet<RequestId>,
     keys: KeyRing,
     checkpoints: Checkpoints<'a, C>,
+    /// The entry that is to be explained.
+    asked: Option<u64>,
+    explanation: Option<Explanation>,
 }
 
 impl<C> Auditor<'_, C>
@@ -103,6 +127,7 @@ where
                 let entry = self.structure(&mut window, position)?;
                 signature.map_err(Stop::Bad)?;
                 self.meaning(&entry)?;
+                self.cover();
             }
             progress(self.state.size());
         }
@@ -193,8 +218,23 @@ where
                 format!("request id {} for the second time", step.request_id),
             )));
         }
+        let before = (self.asked == Some(entry.sealed.index())).then(|| self.state.clone());
         self.state.apply(&step);
+        if let Some(before) = before {
+            self.explanation = Explanation::of(&before, &self.state, entry, &step);
+        }
         Ok(())
+    }
+
+    /// The first checkpoint that covers the entry that is explained.
+    fn cover(&mut self) {
+        let held = self.checkpoints.held();
+        if let Some(explanation) = &mut self.explanation
+            && explanation.covered.is_none()
+            && held > explanation.entry.sealed.index()
+        {
+            explanation.covered = Some(held);
+        }
     }
 
     /// The first entry names the ledger's key; it must be the one that the auditor brought.

@@ -14,6 +14,7 @@ mod registry;
 
 use std::collections::BTreeSet;
 
+pub use authority::rights;
 pub use delivery::received;
 pub use dose::preview;
 pub use policy::{CLOCK_SKEW, LATE_AFTER, WITNESS_WITHIN};

@@ -84,7 +84,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(
+    /// A finding.
+    pub fn new(
         index: u64,
         fault: Fault,
         expected: impl Into<String>,
@@ -181,6 +182,19 @@ impl Report {
             finding: None,
             trusted: entries,
             root: Some(root),
+        }
+    }
+
+    /// The same where somebody found, beside the audit, something that makes the evidence bad. What was found first
+    /// stays.
+    #[must_use]
+    pub fn contradicted(self, finding: Finding) -> Self {
+        match &self.finding {
+            Some(first) if self.verdict == Verdict::Bad && first.index < finding.index => self,
+            _ => {
+                let trusted = self.trusted.min(finding.index);
+                Self { verdict: Verdict::Bad, finding: Some(finding), trusted, root: None, ..self }
+            }
         }
     }
 

@@ -1,11 +1,15 @@
 //! Who signed, and whether they may.
 
 use super::{Case, Draft, Signer};
+use crate::command::{Act, WasteSource};
+use crate::ledger::RequestKind;
 use crate::names::PersonName;
 use crate::pb::v1;
 use crate::refusal::Refusal;
 use crate::role::Role;
+use crate::state::{Proposal, State};
 use crate::time::Timestamp;
+use crate::tlog::PUBLIC_KEY_BYTES;
 
 /// May receive vials.
 pub(super) const RECEIVERS: &[Role] = &[Role::Pharmacist, Role::Technician];
@@ -23,6 +27,33 @@ pub(super) const CALCULATORS: &[Role] = &[Role::Prescriber, Role::Pharmacist, Ro
 pub(super) const ADMINISTRATORS: &[Role] = &[Role::Administrator];
 /// May publish a formulary, one of the two being a pharmacist.
 pub(super) const PUBLISHERS: &[Role] = &[Role::Pharmacist, Role::Administrator];
+
+/// The roles of which an act takes one; none for the first act, and for the end of a key of one's own. What the rules
+/// ask beyond a role (to hold the vial, not to have acted oneself) is not in it.
+#[must_use]
+pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'static [Role] {
+    let person = |key| state.key(key).map(|record| &record.person);
+    match act {
+        Act::Initialize(_) => &[],
+        Act::RevokeKey(act) if person(&act.key) == person(signer) => &[],
+        Act::EnrollPerson(_)
+        | Act::ChangeRoles(_)
+        | Act::EnrollKey(_)
+        | Act::RevokeKey(_)
+        | Act::CreatePlace(_) => ADMINISTRATORS,
+        Act::PublishFormulary(_) => PUBLISHERS,
+        Act::Approve(act) => match state.proposal(act.proposal.0).map(Proposal::kind) {
+            Some(RequestKind::PublishFormulary) => PUBLISHERS,
+            _ => ADMINISTRATORS,
+        },
+        Act::CalculateDose(_) => CALCULATORS,
+        Act::ReceiveVials(_) => RECEIVERS,
+        Act::Dispense(_) => DISPENSERS,
+        Act::Administer(_) => HOLDERS,
+        Act::Waste(act) if matches!(act.source, WasteSource::Vial(_)) => PHARMACISTS,
+        Act::Waste(_) | Act::Witness(_) | Act::Return(_) => LICENSED,
+    }
+}
 
 impl Case<'_> {
     /// Whoever signed: the key must be enrolled and not revoked, and the request must be meant for this ledger.
