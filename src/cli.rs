@@ -14,6 +14,8 @@ mod dose;
 mod entries;
 pub mod error;
 pub mod exit;
+mod export;
+mod files;
 mod formulary;
 mod init;
 pub mod json;
@@ -24,6 +26,7 @@ pub mod output;
 mod pages;
 mod parse;
 mod person;
+mod proof;
 mod receipt;
 mod registry;
 pub mod serve;
@@ -125,8 +128,14 @@ pub enum Task {
     /// Fetch and verify the proofs that entries are in the ledger
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// Prove that an entry is in the ledger, or that the ledger begins with an older one
+    #[command(subcommand)]
+    Proof(proof::ProofCommand),
     /// Verify a ledger file from itself and its verifier key alone, without any server
     Verify(verify::VerifyArgs),
+    /// Write a ledger in other people's formats
+    #[command(subcommand)]
+    Export(export::ExportCommand),
     /// Make everything that is derived from the entries again
     Rebuild(init::RebuildArgs),
     /// Dose arithmetic and code checks for anyone, without a ledger
@@ -173,8 +182,10 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Witness(args) => custody::witness(args, desk).await?,
         Task::Return(args) => custody::give_back(args, desk).await?,
         Task::Entries(args) => entries::entries(args, desk).await?,
-        Task::Receipt(command) => receipt::run(command, desk).await?,
+        Task::Receipt(command) => return receipt::run(command, desk).await,
+        Task::Proof(command) => return proof::run(command, desk).await,
         Task::Verify(args) => return verify::run(&args, desk),
+        Task::Export(command) => export::run(&command, desk)?,
         Task::Rebuild(args) => init::rebuild(&args, desk)?,
         Task::Calc(command) => return calculate(&command, desk),
         Task::Completions(args) => pages::completions(&args)?,

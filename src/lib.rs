@@ -48,7 +48,7 @@
 //! | `state` | everything folded from the entries |
 //! | `decide` | the rules |
 //! | `audit` | everything derived again from the bytes |
-//! | `clock`, `key`, `store`, `token` | the only clock; keys in files; SQLite; bearer tokens |
+//! | `clock`, `key`, `store`, `tiles`, `token` | the only clock; keys in files; SQLite; exported tiles; bearer tokens |
 //! | `service` | queue, decide, append, receipt |
 //! | `grpc`, `client`, `telemetry` | tonic services, the signing client, the log |
 //! | `server` | listener, TLS, shutdown |
@@ -85,6 +85,7 @@ pub mod service;
 pub mod state;
 pub mod store;
 pub mod telemetry;
+pub mod tiles;
 pub mod time;
 pub mod tlog;
 pub mod token;

@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 17] = [
     &["state"],
     &["decide"],
     &["audit"],
-    &["clock", "key", "store", "token"],
+    &["clock", "key", "store", "tiles", "token"],
     &["service"],
     &["grpc", "client", "telemetry"],
     &["server"],

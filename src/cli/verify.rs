@@ -1,20 +1,28 @@
 //! `vialedger verify`: whether a ledger file is what was signed, told from the file and the
 //! verifier key alone.
 
+mod shown;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::Desk;
 use super::error::CliError;
 use super::exit::Exit;
+use super::files::{Files, read_error};
 use super::output::fields;
 use super::session::verifier_key;
-use crate::audit::{Anchor, Options, Report, Verdict, audit};
-use crate::store::{Evidence, LedgerFolder};
-use crate::tlog::{SignedNote, TlogProof};
+use super::{Desk, parse};
+use crate::audit::{
+    Anchor, CheckpointRow, EntryRow, EvidenceError, Explanation, Fault, Finding, Options, Report,
+    Verdict, explain,
+};
+use crate::names::EntryName;
+use crate::tiles::{Folder, Survey};
+use crate::tlog::{Checkpoint, SignedNote, TlogProof};
+use shown::Shown;
 
 /// Verify a ledger, without any server.
 ///
@@ -25,47 +33,122 @@ use crate::tlog::{SignedNote, TlogProof};
 /// Exit status: 0 good; 1 the evidence is bad; 2 no verdict possible.
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
-    /// The ledger's database, or the folder that it is in
+    /// The ledger's database, the folder that it is in, or exported tiles
     ledger: PathBuf,
     /// A checkpoint or a receipt that was kept elsewhere: excludes a tail that was cut off
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// Show one entry in full as well: who, what, when, with which right, and why it holds
+    #[arg(long, value_name = "INDEX", value_parser = parse::entry)]
+    explain: Option<String>,
 }
 
 /// Verifies and tells.
 pub(super) fn run(args: &VerifyArgs, desk: &Desk) -> Result<Exit, CliError> {
+    let asked = args.explain.as_deref().map(str::parse).transpose();
+    let asked = asked.map_err(|_| CliError::Usage("expected entries/17 or 17".to_owned()))?;
+    let asked = asked.map(|EntryName(index)| index);
     // Whatever keeps the audit from being made leaves the question open: that is no verdict, not an
     // error.
-    let report = examine(args, desk).unwrap_or_else(|error| Report::no_verdict(error.to_string()));
-    desk.out.value(&json(&report), || text(&report))?;
+    let (report, explanation) = examine(args, asked, desk)
+        .unwrap_or_else(|error| (Report::no_verdict(error.to_string()), None));
+    let shown = asked.map(|index| Shown { index, explanation, report: &report });
+    let mut value = json(&report);
+    if let (Some(shown), Some(value)) = (&shown, value.as_object_mut()) {
+        value.insert("explained".to_owned(), shown.json()?);
+    }
+    desk.out.value(&value, || match &shown {
+        None => text(&report),
+        Some(shown) => format!("{}\n\n{}", shown.text(), text(&report)),
+    })?;
     Ok(match report.verdict {
-        Verdict::Good => Exit::Good,
         Verdict::Bad => Exit::No,
+        // The question was about an entry that is not there.
+        Verdict::Good if shown.is_some_and(|shown| shown.explanation.is_none()) => {
+            Exit::CouldNotTell
+        }
+        Verdict::Good => Exit::Good,
         Verdict::None(_) => Exit::CouldNotTell,
     })
 }
 
-fn examine(args: &VerifyArgs, desk: &Desk) -> Result<Report, CliError> {
+/// What an audit says, and the entry that it was to explain.
+type Examined = (Report, Option<Explanation>);
+
+fn examine(args: &VerifyArgs, asked: Option<u64>, desk: &Desk) -> Result<Examined, CliError> {
     let verifier_key = verifier_key(desk.global.vkey.as_deref(), None)?;
     let checkpoint = args.checkpoint.as_deref().map(checkpoint).transpose()?;
-    judge(&args.ledger, &Options { verifier_key, checkpoint })
+    judge_files(&args.ledger, &Options { verifier_key, checkpoint }, asked)
 }
 
-/// Audits a ledger's database, or the one in a folder, with nothing but what the auditor brings along.
+/// Audits a ledger's files with nothing but what the auditor brings along.
 pub(super) fn judge(ledger: &Path, options: &Options) -> Result<Report, CliError> {
-    let path =
-        if ledger.is_dir() { LedgerFolder::new(ledger).database() } else { ledger.to_owned() };
-    let unreadable = |error: &dyn ToString| {
-        CliError::Data(format!("{} cannot be read: {}", path.display(), error.to_string()))
-    };
-    let evidence = Evidence::open(&path).map_err(|error| unreadable(&error))?;
-    let size = evidence.size_hint().map_err(|error| unreadable(&error))?;
+    Ok(judge_files(ledger, options, None)?.0)
+}
+
+fn judge_files(ledger: &Path, options: &Options, asked: Option<u64>) -> Result<Examined, CliError> {
+    match Files::open(ledger)? {
+        Files::Database(evidence) => {
+            let size = evidence.size_hint()?;
+            Ok(judge_rows(options, asked, size, evidence.entries(), evidence.checkpoints()))
+        }
+        Files::Tiles(folder) => judge_tiles(&folder, options, asked),
+    }
+}
+
+fn judge_rows(
+    options: &Options,
+    asked: Option<u64>,
+    size: u64,
+    entries: impl Iterator<Item = Result<EntryRow, EvidenceError>>,
+    checkpoints: impl Iterator<Item = Result<CheckpointRow, EvidenceError>>,
+) -> Examined {
     let bar = progress_bar(size);
-    let report = audit(options, evidence.entries(), evidence.checkpoints(), |done| {
-        bar.set_position(done);
-    });
+    let done = explain(options, asked, entries, checkpoints, |done| bar.set_position(done));
     bar.finish_and_clear();
-    Ok(report)
+    done
+}
+
+/// Audits exported tiles: the entries under the one checkpoint, and whether the tiles are theirs.
+fn judge_tiles(
+    folder: &Folder,
+    options: &Options,
+    asked: Option<u64>,
+) -> Result<Examined, CliError> {
+    let note = folder.checkpoint();
+    let signed = SignedNote::parse(note)
+        .ok()
+        .and_then(|note| Checkpoint::verify(&note, &options.verifier_key).ok());
+    // Only a size that was signed says which files there must be. Without one nothing more can be said.
+    let size = signed.as_ref().map_or(0, Checkpoint::size);
+    let row = CheckpointRow { size, note: note.clone() };
+    let rows = std::iter::once(Ok(row));
+    let (report, explanation) = judge_rows(options, asked, size, folder.entries(size), rows);
+    let Some(signed) = signed else { return Ok((report, explanation)) };
+    if report.finding.is_none() && report.verdict != Verdict::Good {
+        // What could not be read, or what the auditor brought along, keeps the question open.
+        return Ok((report, explanation));
+    }
+    let finding = match folder.survey(&signed).map_err(read_error)? {
+        Survey::Entry { index, missing } => {
+            let (fault, found) =
+                if missing { (Fault::Missing, "none") } else { (Fault::Edited, "other bytes") };
+            let expected = "the entry that tiles and signed root commit to";
+            Some(Finding::new(index, fault, expected, found))
+        }
+        Survey::Tile { path, index, missing } if report.verdict == Verdict::Good => {
+            let found = if missing { "none" } else { "other bytes" };
+            let expected = format!("{path} as the entries make it");
+            Some(Finding::new(index, Fault::Edited, expected, found))
+        }
+        // What is wrong with the entries themselves comes first.
+        Survey::Whole | Survey::Tile { .. } | Survey::Neither => None,
+    };
+    let report = match finding {
+        Some(finding) => report.contradicted(finding),
+        None => report,
+    };
+    Ok((report, explanation))
 }
 
 /// A bar on standard error for long work, shown only on a terminal.

@@ -48,6 +48,13 @@ impl Evidence {
         self.reader.size()
     }
 
+    /// Single reads, at the same moment. What they find is found through the file's indexes: whoever uses it checks it
+    /// against a signed root.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// The rows of `entries`.
     pub fn entries(&self) -> impl Iterator<Item = Result<EntryRow, EvidenceError>> + '_ {
         let sql = "SELECT rowid, idx, entry FROM entries WHERE rowid > ?1 OR ?1 IS NULL \
