@@ -22,6 +22,9 @@ use crate::grpc::limits::{
     KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MAX_HEADER_LIST_BYTES, MAX_STREAMS_PER_CONNECTION,
 };
 
+/// The protocol's name in a TLS handshake.
+pub(super) const PROTOCOL: &[u8] = b"h2";
+
 /// What every HTTP/2 client sends first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
