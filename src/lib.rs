@@ -7,7 +7,8 @@
 //!   `tests/crash.rs`, which kills the real server again and again.
 //! * Any changed, missing, doubled, reordered or added byte in the evidence is found, and its entry is named:
 //!   `tests/rules/tamper.rs`.
-//! * Any receipt proves itself against every later checkpoint: `tests/tlog`, `tests/crash.rs`.
+//! * Any receipt proves itself against every later checkpoint: `tests/tlog`, `tests/tiles`, `tests/crash.rs`.
+//! * Tools that are not ours read the ledger's tiles, checkpoints and proofs: `tests/tiles`.
 //! * One request id, one entry, one answer, under retries and races: `tests/promises/exactly_once.rs`.
 //! * What was in a vial is administered, wasted, or still there, at every moment: `tests/rules/conservation.rs`.
 //! * A dose is exact and rounded once, in a named direction, never up past a limit: `tests/arithmetic`,

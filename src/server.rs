@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub use tiles::{MAX_TILE_CONNECTION_TIME, MAX_TILE_CONNECTIONS};
 pub use tls::{TlsError, TlsFiles};
 
 use crate::clock::Clock;

@@ -42,10 +42,10 @@ use crate::tlog::{TileKind, TilePath};
 pub(super) const PROTOCOL: &[u8] = b"http/1.1";
 
 /// Connections at a time. One has one bundle in memory, of up to 16 MiB.
-pub(super) const MAX_TILE_CONNECTIONS: usize = 64;
+pub const MAX_TILE_CONNECTIONS: usize = 64;
 
 /// How long a connection is kept, whatever it does: a slow reader gives its place back.
-const MAX_CONNECTION_TIME: Duration = Duration::from_mins(5);
+pub const MAX_TILE_CONNECTION_TIME: Duration = Duration::from_mins(5);
 
 /// Bytes of a request's head, at most; a token takes less than 2 KiB.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -103,7 +103,7 @@ where
     tokio::select! {
         ended = connection.as_mut() => return Ok(ended?),
         _ = manners.stopping.wait_for(|stopping| *stopping) => {}
-        () = sleep(MAX_CONNECTION_TIME) => {}
+        () = sleep(MAX_TILE_CONNECTION_TIME) => {}
     }
     connection.as_mut().graceful_shutdown();
     Ok(timeout(DRAIN_LIMIT, connection).await??)
