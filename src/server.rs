@@ -108,7 +108,7 @@ impl Server {
         let tiles = match options.tiles {
             None => None,
             Some(address) => {
-                let most = tiles::MAX_TILE_CONNECTIONS;
+                let most = MAX_TILE_CONNECTIONS;
                 Some(Door::bind(address, &options, tiles::PROTOCOL, most).await?)
             }
         };
