@@ -7,6 +7,7 @@
 //!
 //! [`replay()`] is the part that the start-up shares: one entry, run through the rules again.
 
+mod audited;
 mod checkpoints;
 mod evidence;
 mod explain;
@@ -14,6 +15,7 @@ mod replay;
 mod report;
 mod signatures;
 
+pub use audited::Audited;
 pub use evidence::{CheckpointRow, EntryRow, EvidenceError};
 pub use explain::{Explanation, SignerThen};
 pub use replay::replay;
@@ -53,44 +55,99 @@ where
     E: Iterator<Item = Result<EntryRow, EvidenceError>>,
     C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
 {
-    explain(options, None, entries, checkpoints, progress).0
+    examine(options, Plan::default(), entries, checkpoints, progress).report
 }
 
-/// The same, and explains one entry on the way, where the audit finds it good.
-pub fn explain<E, C>(
+/// What an audit is to do besides its verdict.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The entry to explain on the way.
+    pub explain: Option<u64>,
+    /// Where an earlier audit ended, to go on from there.
+    pub since: Option<Audited>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// The verdict.
+    pub report: Report,
+    /// The entry that was to be explained, where the audit found it good.
+    pub explanation: Option<Explanation>,
+    /// Where the audit ended, if its verdict is good.
+    pub audited: Option<Audited>,
+}
+
+impl Examined {
+    /// No verdict, and nothing else either.
+    #[must_use]
+    pub fn no_verdict(why: String) -> Self {
+        Self { report: Report::no_verdict(why), explanation: None, audited: None }
+    }
+}
+
+/// Audits the evidence and does what else was planned. Where it goes on from an earlier audit, the entries begin with
+/// the last one of that audit, and the checkpoints with that size.
+pub fn examine<E, C>(
     options: &Options,
-    index: Option<u64>,
-    entries: E,
+    plan: Plan,
+    mut entries: E,
     checkpoints: C,
     progress: impl FnMut(u64),
-) -> (Report, Option<Explanation>)
+) -> Examined
 where
     E: Iterator<Item = Result<EntryRow, EvidenceError>>,
     C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
 {
-    let outside = match &options.checkpoint {
-        None => None,
-        Some(note) => match Checkpoint::verify(note, &options.verifier_key) {
-            Ok(checkpoint) => Some(checkpoint),
-            Err(error) => {
-                let why = format!("the given checkpoint is of no use: {error}");
-                return (Report::no_verdict(why), None);
-            }
-        },
+    let since = plan.since.as_ref().map_or(0, Audited::size);
+    let outside = match outside(options, plan.since.as_ref()) {
+        Ok(outside) => outside,
+        Err(why) => return Examined::no_verdict(why),
     };
+    let followed = plan.since.as_ref().map_or(Ok(()), |since| since.follow_on(&mut entries));
+    let fresh = || (State::empty(), Tree::new(), BTreeSet::new());
+    let (state, tree, request_ids) = plan.since.map_or_else(fresh, Audited::into_parts);
     let mut auditor = Auditor {
         options,
-        state: State::empty(),
-        tree: Tree::new(),
-        request_ids: BTreeSet::new(),
+        since,
+        state,
+        tree,
+        request_ids,
         keys: KeyRing::default(),
-        checkpoints: Checkpoints::new(&options.verifier_key, outside, checkpoints),
-        asked: index,
+        checkpoints: Checkpoints::new(&options.verifier_key, outside, since, checkpoints),
+        asked: plan.explain,
         explanation: None,
     };
-    let ended = auditor.run(Window::new(entries, CHUNK_ROWS), progress);
+    let window = Window::new(entries, CHUNK_ROWS);
+    let ended = followed.and_then(|()| auditor.run(window, progress));
     let explanation = auditor.explanation.take();
-    (auditor.report(ended.err()), explanation)
+    let audited = ended
+        .is_ok()
+        .then(|| Audited::new(auditor.state.clone(), auditor.tree.clone(), &auditor.request_ids));
+    let report = auditor.report(ended.err());
+    let audited = audited.filter(|_| report.verdict == Verdict::Good);
+    Examined { report, explanation, audited }
+}
+
+/// The checkpoint that the auditor brought, or why the audit cannot be made with what was brought.
+fn outside(options: &Options, since: Option<&Audited>) -> Result<Option<Checkpoint>, String> {
+    let key = &options.verifier_key;
+    if let Some(since) = since
+        && since.verifier_key() != key.to_string()
+    {
+        return Err(format!("the saved audit is of the ledger of {}", since.verifier_key()));
+    }
+    let Some(note) = &options.checkpoint else { return Ok(None) };
+    let checkpoint = Checkpoint::verify(note, key)
+        .map_err(|error| format!("the given checkpoint is of no use: {error}"))?;
+    let (size, audited) = (checkpoint.size(), since.map_or(0, Audited::size));
+    if size < audited {
+        return Err(format!(
+            "the given checkpoint is of {size} entries and older than the saved audit of {audited}: compare it with \
+             all entries"
+        ));
+    }
+    Ok(Some(checkpoint))
 }
 
 /// Why the audit stopped early.
@@ -103,6 +160,8 @@ enum Stop {
 
 struct Auditor<'a, C: Iterator> {
     options: &'a Options,
+    /// How many entries an earlier audit found good.
+    since: u64,
     state: State,
     tree: Tree,
     request_ids: BTreeSet<RequestId>,
@@ -121,6 +180,9 @@ where
     where
         E: Iterator<Item = Result<EntryRow, EvidenceError>>,
     {
+        if self.since > 0 {
+            self.checkpoints.at(&self.tree, true).map_err(Stop::Bad)?;
+        }
         while window.fill().map_err(|error| Stop::Unreadable(error.to_string()))? {
             let signatures = self.keys.verify(window.chunk());
             for (position, signature) in signatures.into_iter().enumerate() {
@@ -255,7 +317,7 @@ where
     fn report(self, stop: Option<Stop>) -> Report {
         let size = self.state.size();
         let (checked, anchor) = (self.checkpoints.checked(), self.checkpoints.anchor());
-        match stop {
+        let report = match stop {
             Some(Stop::Unreadable(text)) => Report::no_verdict(text),
             Some(Stop::Bad(finding)) => {
                 let held = self.checkpoints.held();
@@ -269,6 +331,7 @@ where
             }
             None if size == 0 => Report::no_verdict("there is nothing to check".to_owned()),
             None => Report::good(size, checked, anchor, self.tree.root()),
-        }
+        };
+        Report { since: self.since, ..report }
     }
 }

@@ -26,7 +26,7 @@ pub use append::{Batch, Head, NewLedger, Store, StoreOptions};
 pub use error::StoreError;
 pub use evidence::Evidence;
 pub use folder::LedgerFolder;
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, state_format};
 pub use read::{Reader, Readers};
 pub use rebuild::{RebuildReport, rebuild};
 pub use snapshot::SnapshotParts;

@@ -105,6 +105,11 @@ pub enum Anchor {
         /// Its size.
         size: u64,
     },
+    /// An earlier audit of the auditor's own, which covers this many entries.
+    Audit {
+        /// Its size.
+        size: u64,
+    },
 }
 
 /// The answer.
@@ -135,6 +140,8 @@ pub struct Report {
     pub trusted: u64,
     /// Root of the tree, where all is good.
     pub root: Option<Hash>,
+    /// How many of the entries an earlier audit had found good; their bytes were not read again.
+    pub since: u64,
 }
 
 impl Report {
@@ -149,6 +156,7 @@ impl Report {
             finding: None,
             trusted: 0,
             root: None,
+            since: 0,
         }
     }
 
@@ -170,6 +178,7 @@ impl Report {
             trusted,
             finding: Some(finding),
             root: None,
+            since: 0,
         }
     }
 
@@ -182,6 +191,7 @@ impl Report {
             finding: None,
             trusted: entries,
             root: Some(root),
+            since: 0,
         }
     }
 

@@ -1,6 +1,7 @@
 //! `vialedger verify`: whether a ledger file is what was signed, told from the file and the
 //! verifier key alone.
 
+mod saved;
 mod shown;
 
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ use super::output::fields;
 use super::session::verifier_key;
 use super::{Desk, parse};
 use crate::audit::{
-    Anchor, CheckpointRow, EntryRow, EvidenceError, Explanation, Fault, Finding, Options, Report,
-    Verdict, explain,
+    Anchor, Audited, CheckpointRow, EntryRow, EvidenceError, Examined, Fault, Finding, Options,
+    Plan, Report, Verdict, examine,
 };
 use crate::names::EntryName;
 use crate::tiles::{Folder, Survey};
@@ -41,6 +42,13 @@ pub struct VerifyArgs {
     /// Show one entry in full as well: who, what, when, with which right, and why it holds
     #[arg(long, value_name = "INDEX", value_parser = parse::entry)]
     explain: Option<String>,
+    /// Go on from an audit that was saved with --save: what it found good is not read again, and only what was added is
+    #[arg(long, value_name = "FILE")]
+    since: Option<PathBuf>,
+    /// Save where this audit ended, if its verdict is good, for the next one's --since. Keep the file where the ledger's
+    /// operator cannot write: the next audit believes it
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
 }
 
 /// Verifies and tells.
@@ -50,8 +58,11 @@ pub(super) fn run(args: &VerifyArgs, desk: &Desk) -> Result<Exit, CliError> {
     let asked = asked.map(|EntryName(index)| index);
     // Whatever keeps the audit from being made leaves the question open: that is no verdict, not an
     // error.
-    let (report, explanation) = examine(args, asked, desk)
-        .unwrap_or_else(|error| (Report::no_verdict(error.to_string()), None));
+    let Examined { report, explanation, audited } =
+        look(args, asked, desk).unwrap_or_else(|error| Examined::no_verdict(error.to_string()));
+    if let (Some(path), Some(audited)) = (&args.save, &audited) {
+        saved::write(path, audited)?;
+    }
     let shown = asked.map(|index| Shown { index, explanation, report: &report });
     let mut value = json(&report);
     if let (Some(shown), Some(value)) = (&shown, value.as_object_mut()) {
@@ -72,49 +83,53 @@ pub(super) fn run(args: &VerifyArgs, desk: &Desk) -> Result<Exit, CliError> {
     })
 }
 
-/// What an audit says, and the entry that it was to explain.
-type Examined = (Report, Option<Explanation>);
-
-fn examine(args: &VerifyArgs, asked: Option<u64>, desk: &Desk) -> Result<Examined, CliError> {
+fn look(args: &VerifyArgs, asked: Option<u64>, desk: &Desk) -> Result<Examined, CliError> {
     let verifier_key = verifier_key(desk.global.vkey.as_deref(), None)?;
     let checkpoint = args.checkpoint.as_deref().map(checkpoint).transpose()?;
-    judge_files(&args.ledger, &Options { verifier_key, checkpoint }, asked)
+    let since = args.since.as_deref().map(saved::read).transpose()?;
+    let plan = Plan { explain: asked, since };
+    judge_files(&args.ledger, &Options { verifier_key, checkpoint }, plan)
 }
 
 /// Audits a ledger's files with nothing but what the auditor brings along.
 pub(super) fn judge(ledger: &Path, options: &Options) -> Result<Report, CliError> {
-    Ok(judge_files(ledger, options, None)?.0)
+    Ok(judge_files(ledger, options, Plan::default())?.report)
 }
 
-fn judge_files(ledger: &Path, options: &Options, asked: Option<u64>) -> Result<Examined, CliError> {
+fn judge_files(ledger: &Path, options: &Options, plan: Plan) -> Result<Examined, CliError> {
     match Files::open(ledger)? {
         Files::Database(evidence) => {
+            let (last, since) = reach(&plan);
+            let checkpoints = evidence.checkpoints_from(since);
             let size = evidence.size_hint()?;
-            Ok(judge_rows(options, asked, size, evidence.entries(), evidence.checkpoints()))
+            Ok(judge_rows(options, plan, size, evidence.entries_from(last), checkpoints))
         }
-        Files::Tiles(folder) => judge_tiles(&folder, options, asked),
+        Files::Tiles(folder) => judge_tiles(&folder, options, plan),
     }
+}
+
+/// The first entry and the first size that an audit looks at: where it goes on, the last entry of the audit before.
+fn reach(plan: &Plan) -> (u64, u64) {
+    let since = plan.since.as_ref().map_or(0, Audited::size);
+    (since.saturating_sub(1), since)
 }
 
 fn judge_rows(
     options: &Options,
-    asked: Option<u64>,
+    plan: Plan,
     size: u64,
     entries: impl Iterator<Item = Result<EntryRow, EvidenceError>>,
     checkpoints: impl Iterator<Item = Result<CheckpointRow, EvidenceError>>,
 ) -> Examined {
     let bar = progress_bar(size);
-    let done = explain(options, asked, entries, checkpoints, |done| bar.set_position(done));
+    let done = examine(options, plan, entries, checkpoints, |done| bar.set_position(done));
     bar.finish_and_clear();
     done
 }
 
-/// Audits exported tiles: the entries under the one checkpoint, and whether the tiles are theirs.
-fn judge_tiles(
-    folder: &Folder,
-    options: &Options,
-    asked: Option<u64>,
-) -> Result<Examined, CliError> {
+/// Audits exported tiles: the entries under the one checkpoint, and whether the tiles are theirs. The latter looks at all
+/// entries, since hashing them is cheap.
+fn judge_tiles(folder: &Folder, options: &Options, plan: Plan) -> Result<Examined, CliError> {
     let note = folder.checkpoint();
     let signed = SignedNote::parse(note)
         .ok()
@@ -122,12 +137,14 @@ fn judge_tiles(
     // Only a size that was signed says which files there must be. Without one nothing more can be said.
     let size = signed.as_ref().map_or(0, Checkpoint::size);
     let row = CheckpointRow { size, note: note.clone() };
+    let (last, _) = reach(&plan);
     let rows = std::iter::once(Ok(row));
-    let (report, explanation) = judge_rows(options, asked, size, folder.entries(size), rows);
-    let Some(signed) = signed else { return Ok((report, explanation)) };
+    let examined = judge_rows(options, plan, size, folder.entries_from(last, size), rows);
+    let report = &examined.report;
+    let Some(signed) = signed else { return Ok(examined) };
     if report.finding.is_none() && report.verdict != Verdict::Good {
         // What could not be read, or what the auditor brought along, keeps the question open.
-        return Ok((report, explanation));
+        return Ok(examined);
     }
     let finding = match folder.survey(&signed).map_err(read_error)? {
         Survey::Entry { index, missing } => {
@@ -144,11 +161,13 @@ fn judge_tiles(
         // What is wrong with the entries themselves comes first.
         Survey::Whole | Survey::Tile { .. } | Survey::Neither => None,
     };
-    let report = match finding {
-        Some(finding) => report.contradicted(finding),
-        None => report,
-    };
-    Ok((report, explanation))
+    Ok(match finding {
+        Some(finding) => {
+            let report = examined.report.contradicted(finding);
+            Examined { report, audited: None, ..examined }
+        }
+        None => examined,
+    })
 }
 
 /// A bar on standard error for long work, shown only on a terminal.
@@ -182,12 +201,14 @@ pub(super) fn json(report: &Report) -> Value {
     let anchor = match report.anchor {
         Anchor::None => json!({ "kind": "none" }),
         Anchor::Checkpoint { size } => json!({ "kind": "checkpoint", "size": size }),
+        Anchor::Audit { size } => json!({ "kind": "audit", "size": size }),
     };
     let finding = report.finding.as_ref();
     json!({
         "verdict": verdict,
         "why": why,
         "entries": report.entries,
+        "since": report.since,
         "checkpoints": report.checkpoints,
         "anchor": anchor,
         "first_bad_index": finding.map(|finding| finding.index),
@@ -205,6 +226,10 @@ pub(super) fn text(report: &Report) -> String {
             format!("your checkpoint of {size} entries: up to there nothing was cut off at the end")
         }
         Anchor::Checkpoint { size } => format!("your checkpoint of {size} entries"),
+        Anchor::Audit { size } if report.verdict == Verdict::Good => {
+            format!("your audit of {size} entries: up to there nothing was cut off at the end")
+        }
+        Anchor::Audit { size } => format!("your audit of {size} entries"),
         Anchor::None => "none from outside, so entries cut off at the end cannot be excluded; \
                          --checkpoint with a checkpoint or receipt kept elsewhere would tell"
             .to_owned(),
@@ -215,7 +240,16 @@ pub(super) fn text(report: &Report) -> String {
             let root = report.root.map(|root| root.to_string()).unwrap_or_default();
             let checked = "bytes, chain, signatures, rules, balances";
             let facts = fields(&[("Checked", &checked), ("Root", &root), ("Anchor", &anchor)]);
-            format!("Good. All {entries} entries and {checkpoints} checkpoints hold.{facts}")
+            match report.since {
+                0 => format!(
+                    "Good. All {entries} entries and {checkpoints} checkpoints hold.{facts}"
+                ),
+                since => format!(
+                    "Good. {} entries and {checkpoints} checkpoints were added and hold. The {since} before them are \
+                     those of your saved audit, and were not read again.{facts}",
+                    entries - since
+                ),
+            }
         }
         (Verdict::Bad, Some(finding)) => {
             let facts = fields(&[

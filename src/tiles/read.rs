@@ -55,8 +55,18 @@ impl Folder {
     /// Whatever the bundles hold is shown: an entry whose length leads past the end of its bundle is what is left of
     /// the bundle. The audit then says what is wrong with it.
     pub fn entries(&self, size: u64) -> impl Iterator<Item = Result<EntryRow, EvidenceError>> + '_ {
+        self.entries_from(0, size)
+    }
+
+    /// The same from an index on.
+    pub fn entries_from(
+        &self,
+        index: u64,
+        size: u64,
+    ) -> impl Iterator<Item = Result<EntryRow, EvidenceError>> + '_ {
         let mut rows = VecDeque::new();
-        let mut bundles = paths(TileKind::Entries, size);
+        let bundle = index / u64::from(TILE_HASHES);
+        let mut bundles = (bundle..).map_while(move |number| path(TileKind::Entries, number, size));
         std::iter::from_fn(move || {
             loop {
                 if let Some(row) = rows.pop_front() {
@@ -67,6 +77,7 @@ impl Folder {
                     Ok(entries) => {
                         let first = path.number() * u64::from(TILE_HASHES);
                         let entries = (first..).zip(entries.unwrap_or_default());
+                        let entries = entries.filter(|(at, _)| *at >= index);
                         rows.extend(entries.map(|(index, entry)| EntryRow { index, entry }));
                     }
                     Err(error) => return Some(Err(EvidenceError(error.to_string()))),

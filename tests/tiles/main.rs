@@ -13,6 +13,7 @@ mod exported;
 mod golden;
 mod proven;
 mod receipts;
+mod resumed;
 mod served;
 mod support;
 

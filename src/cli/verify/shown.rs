@@ -130,6 +130,9 @@ impl Shown<'_> {
             Some(finding) => {
                 format!("the audit got no further than entry {}: {}", finding.index, finding.fault)
             }
+            None if self.index < self.report.since => {
+                "it is among those of your saved audit; ask without --since".to_owned()
+            }
             None => format!("{} entries were checked", self.report.entries),
         }
     }
