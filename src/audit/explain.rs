@@ -65,9 +65,13 @@ impl Explanation {
         let request = &entry.request;
         let command = Command::parse(request.kind(), request.bytes()).ok()?;
         let signer = SignerThen::of(before, request.key());
+        let rights = match &step.refusal {
+            Some(Refusal::RoleNotHeld { needed, .. }) => needed,
+            _ => rights(before, request.key(), &command.act),
+        };
         Some(Self {
             signer: signer.or_else(|| SignerThen::of(after, request.key()))?,
-            rights: rights(before, request.key(), &command.act),
+            rights,
             entry: entry.clone(),
             command,
             refusal: step.refusal.clone(),

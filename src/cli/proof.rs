@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use tonic::Code;
 
 use super::error::CliError;
 use super::exit::Exit;
@@ -12,10 +13,11 @@ use super::output::fields;
 use super::session::{Session, verifier_key, write_new};
 use super::verify::checkpoint;
 use super::{Desk, parse};
+use crate::client::ClientError;
 use crate::names::EntryName;
 use crate::pb::v1;
 use crate::tlog::{
-    Checkpoint, Hash, SignedNote, TlogProof, VerifierKey, leaf_hash, verify_consistency,
+    Checkpoint, Hash, ProofError, SignedNote, TlogProof, VerifierKey, leaf_hash, verify_consistency,
 };
 
 /// Proofs.
@@ -139,7 +141,13 @@ async fn ask_inclusion(
     size: Option<u64>,
 ) -> Result<(Hash, TlogProof), CliError> {
     let note = ask_note(session, size).await?;
-    let size = Some(read(&note, session.client.verifier_key())?.size());
+    let newest = read(&note, session.client.verifier_key())?.size();
+    if index >= newest {
+        // The same words as where the ledger is at hand.
+        let error = ProofError::<CliError>::IndexOutOfRange { index, size: newest };
+        return Err(CliError::Usage(error.to_string()));
+    }
+    let size = Some(newest);
     let answer = session.ask(v1::GetInclusionProofRequest { index, size }).await?;
     let leaf = hash(&answer.leaf_hash)?;
     Ok((leaf, proof(index, hashes(&answer.path)?, note)?))
@@ -275,7 +283,14 @@ impl Link {
 
 /// The checkpoint that the server signed at a size, or the newest.
 async fn ask_note(session: &Session, size: Option<u64>) -> Result<SignedNote, CliError> {
-    let answer = session.ask(v1::GetCheckpointRequest { size }).await?;
+    let answer = match (session.ask(v1::GetCheckpointRequest { size }).await, size) {
+        (Err(CliError::Client(ClientError::Rejected(rejection))), Some(size))
+            if rejection.code == Code::NotFound =>
+        {
+            return Err(no_checkpoint(size));
+        }
+        (answer, _) => answer?,
+    };
     SignedNote::parse(answer.checkpoint.as_bytes())
         .map_err(|error| CliError::Data(format!("the server's checkpoint: {error}")))
 }

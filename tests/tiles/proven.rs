@@ -74,6 +74,19 @@ fn an_older_checkpoint_can_be_asked_for_where_one_was_signed() {
     }
     assert_eq!(prove(&tiles, "3", "11").0, 64);
     assert_eq!(prove(&tiles, "3", "20").0, 0);
+    // The server says the same.
+    let server = Serving::start(folder.as_ref(), &[]);
+    let ada = ledger.text("ledger/keys/ada-alvarez.pem");
+    for (index, size, status) in
+        [("3", "11", 0), ("11", "11", 64), ("3", "21", 64), ("20", "20", 64)]
+    {
+        let prove = ["proof", "inclusion", index, "--size", size, "--server", &server.url];
+        let (found, told) = ledger.ask(&[&prove[..], &["--key", &ada]].concat());
+        assert_eq!(found, status, "{index} {size}: {told}");
+    }
+    let link = ["proof", "consistency", "21", "--server", &server.url, "--key", &ada];
+    assert_eq!(ledger.ask(&link).0, 64);
+    server.stop();
     ledger.audit(20);
 }
 
