@@ -16,6 +16,7 @@ mod entries;
 pub mod error;
 pub mod exit;
 mod export;
+mod files;
 mod formulary;
 pub mod identity;
 mod init;
@@ -27,6 +28,7 @@ pub mod output;
 mod pages;
 mod parse;
 mod person;
+mod proof;
 mod receipt;
 mod registry;
 pub mod serve;
@@ -128,6 +130,9 @@ pub enum Task {
     /// Fetch and verify the proofs that entries are in the ledger
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// Prove that an entry is in the ledger, or that the ledger begins with an older one
+    #[command(subcommand)]
+    Proof(proof::ProofCommand),
     /// Verify a ledger file from itself and its verifier key alone, without any server
     Verify(verify::VerifyArgs),
     /// Watch other ledgers as a log cosigner, and have others watch yours
@@ -185,7 +190,8 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Witness(args) => custody::witness(args, desk).await?,
         Task::Return(args) => custody::give_back(args, desk).await?,
         Task::Entries(args) => entries::entries(args, desk).await?,
-        Task::Receipt(command) => receipt::run(command, desk).await?,
+        Task::Receipt(command) => return receipt::run(command, desk).await,
+        Task::Proof(command) => return proof::run(command, desk).await,
         Task::Verify(args) => return verify::run(&args, desk),
         Task::Cosigner(command) => return cosigner::run(command, desk).await,
         Task::Export(command) => export::run(&command, desk)?,

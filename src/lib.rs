@@ -7,7 +7,8 @@
 //!   `tests/crash.rs`, which kills the real server again and again.
 //! * Any changed, missing, doubled, reordered or added byte in the evidence is found, and its entry is named:
 //!   `tests/rules/tamper.rs`.
-//! * Any receipt proves itself against every later checkpoint: `tests/tlog`, `tests/crash.rs`.
+//! * Any receipt proves itself against every later checkpoint: `tests/tlog`, `tests/tiles`, `tests/crash.rs`.
+//! * Tools that are not ours read the ledger's tiles, checkpoints and proofs: `tests/tiles`.
 //! * One request id, one entry, one answer, under retries and races: `tests/promises/exactly_once.rs`.
 //! * What was in a vial is administered, wasted, or still there, at every moment: `tests/rules/conservation.rs`.
 //! * A dose is exact and rounded once, in a named direction, never up past a limit: `tests/arithmetic`,
@@ -55,7 +56,8 @@
 //! | `decide` | the rules |
 //! | `audit` | everything derived again from the bytes |
 //! | `clock`, `key`, `token` | the only clock; keys in files; bearer tokens |
-//! | `store` | SQLite: the ledger, and beside it the sealed identities |
+//! | `handover` | a folder that is there whole or not at all |
+//! | `store`, `tiles` | SQLite: the ledger, and beside it the sealed identities; the ledger as static files |
 //! | `service` | queue, decide, append, receipt |
 //! | `grpc`, `client`, `cosigner`, `telemetry` | tonic services, the signing client, log cosigners on both sides, the log |
 //! | `server` | listener, TLS, shutdown |
@@ -82,6 +84,7 @@ pub mod dosing;
 pub mod dsse;
 pub mod formulary;
 pub mod grpc;
+pub mod handover;
 pub mod ident;
 pub mod identity;
 pub mod key;
@@ -96,6 +99,7 @@ pub mod service;
 pub mod state;
 pub mod store;
 pub mod telemetry;
+pub mod tiles;
 pub mod time;
 pub mod tlog;
 pub mod token;

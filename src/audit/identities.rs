@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::{Commitment, Identity, Opening};
 use crate::names::PatientName;
 use crate::pb::v1::{self, outcome};
+use crate::state::State;
 use crate::time::Date;
 
 /// Name of this fault in reports: an opened identity is not the one that an entry commits to.
@@ -31,10 +32,23 @@ const REGISTER: &str = "vialedger.v1.RegisterPatientRequest";
 /// The patients that entries register, by the commitment to their identity.
 #[derive(Clone, Debug, Default)]
 pub struct Registrations {
+    /// Each patient with a number that grows from one registration to the next.
     found: BTreeMap<Commitment, Vec<(u64, PatientName)>>,
 }
 
 impl Registrations {
+    /// All that were made up to a state: what every entry before it would have shown.
+    pub(super) fn of(state: &State) -> Self {
+        let mut patients: Vec<_> = state.patients().collect();
+        // No two entries are of one time.
+        patients.sort_by_key(|(_, record)| record.registered);
+        let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (place, (name, record)) in (0..).zip(patients) {
+            found.entry(record.commitment).or_default().push((place, name.clone()));
+        }
+        Self { found }
+    }
+
     /// Looks at an entry's bytes, and takes in what it registers. Whether the entry holds is the audit's to say.
     pub fn see(&mut self, index: u64, entry: &[u8]) {
         if let Some((patient, commitment)) = registration(entry) {
