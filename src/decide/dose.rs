@@ -1,6 +1,6 @@
 //! A dose: the right patient, protocol and product, every question answered, every limit kept.
 //!
-//! The arithmetic is [`dosing`]'s, the numbers are the formulary's; here they meet the patient.
+//! The arithmetic is [`crate::dosing`]'s, the numbers are the formulary's; here they meet the patient.
 
 mod patient;
 mod sum;
