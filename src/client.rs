@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
+use prost::Message;
 use tonic::client::Grpc;
 use tonic::metadata::{AsciiMetadataValue, MetadataValue};
 use tonic::transport::Channel;
@@ -171,10 +172,34 @@ impl Client {
         &self,
         start_index: u64,
     ) -> Result<Streaming<v1::TailEntriesResponse>, ClientError> {
+        self.follow(
+            v1::TailEntriesRequest { start_index },
+            "/vialedger.v1.AuditService/TailEntries",
+        )
+        .await
+    }
+
+    /// Follows the open sessions: at once, after every change, and from time to time. The stream
+    /// ends when the server stops, or after an error.
+    pub async fn watch(&self) -> Result<Streaming<v1::WatchSessionsResponse>, ClientError> {
+        let path = "/vialedger.v1.CourseService/WatchSessions";
+        self.follow(v1::WatchSessionsRequest {}, path).await
+    }
+
+    /// Opens a stream of answers, without a deadline.
+    async fn follow<R, A>(
+        &self,
+        message: R,
+        path: &'static str,
+    ) -> Result<Streaming<A>, ClientError>
+    where
+        R: Message + 'static,
+        A: Message + Default + 'static,
+    {
         let mut grpc = self.ready().await?;
-        let mut call = Request::new(v1::TailEntriesRequest { start_index });
+        let mut call = Request::new(message);
         call.metadata_mut().insert("authorization", self.bearer()?);
-        let path = PathAndQuery::from_static("/vialedger.v1.AuditService/TailEntries");
+        let path = PathAndQuery::from_static(path);
         let answer = grpc.server_streaming(call, path, ProstCodec::default()).await;
         answer.map(tonic::Response::into_inner).map_err(|status| ClientError::from_status(&status))
     }

@@ -7,11 +7,39 @@ use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use jiff::tz::TimeZone;
 use prost::Message;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::error::CliError;
 use super::json::Schema;
 use crate::pb::v1;
 use crate::wire::{date_from_wire, quantity_from_wire, timestamp_from_wire};
+
+/// How a line is to be seen on a terminal; written to anything else, it is plain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// As it is.
+    Plain,
+    /// A heading.
+    Heading,
+    /// What is as it should be.
+    Good,
+    /// A refusal, an alert, or a fault that was found.
+    Bad,
+}
+
+impl Tone {
+    /// The line between the escape sequences that begin and end it (ECMA-48, select graphic rendition).
+    #[must_use]
+    pub fn paint(self, line: &str) -> String {
+        let begin = match self {
+            Self::Plain => return line.to_owned(),
+            Self::Heading => "\u{1b}[1m",
+            Self::Good => "\u{1b}[32m",
+            Self::Bad => "\u{1b}[31m",
+        };
+        format!("{begin}{line}\u{1b}[0m")
+    }
+}
 
 /// Where a command's answer goes, in one of the two forms.
 #[derive(Clone, Copy, Debug)]
@@ -48,12 +76,13 @@ impl Output {
         message: &impl Message,
         text: impl FnOnce() -> String,
     ) -> Result<(), CliError> {
-        if self.json {
-            print(&pretty(&Schema::new().to_json(name, &message.encode_to_vec())?)?)
-        } else {
-            print(&text())
-        }
+        if self.json { print(&pretty(&json_of(name, message)?)?) } else { print(&text()) }
     }
+}
+
+/// A message of the API as JSON, by its full name.
+pub fn json_of(name: &str, message: &impl Message) -> Result<Value, CliError> {
+    Ok(Schema::new().to_json(name, &message.encode_to_vec())?)
 }
 
 /// Writes one text and the end of its line. A reader that went away is no error: `vialedger entries
