@@ -135,6 +135,44 @@ impl Act {
         }
     }
 
+    /// The age that it states, in completed years.
+    #[must_use]
+    pub fn age_years(&self) -> Option<u32> {
+        match self {
+            Self::CalculateDose(inputs) => Some(inputs.age_years),
+            Self::CheckDose(act) => Some(act.inputs.age_years),
+            Self::StartSession(act) => Some(act.age_years),
+            _ => None,
+        }
+    }
+
+    /// The free texts about a patient that it carries, each with its field.
+    #[must_use]
+    pub fn texts(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::CalculateDose(inputs) => notes("inputs.overrides.note", &inputs.overrides),
+            Self::Dispense(act) => {
+                let reasons = [
+                    ("emergency_reason", &act.emergency_reason),
+                    ("expiry_order_reason", &act.expiry_order_reason),
+                ];
+                let given = reasons.into_iter();
+                given.filter_map(|(field, text)| Some((field, text.as_deref()?))).collect()
+            }
+            Self::Administer(act) => single("above_dose_reason", &act.above_dose_reason),
+            Self::MergePatients(act) => vec![("reason", &act.reason)],
+            Self::RecordEligibility(act) => notes("overrides.note", &act.overrides),
+            Self::CloseCourse(act) => single("note", &act.note),
+            Self::StartSession(act) => notes("overrides.note", &act.overrides),
+            Self::RecordMissedSession(act) => single("note", &act.note),
+            Self::CancelSession(act) => single("note", &act.note),
+            Self::AcknowledgeAlert(act) => vec![("note", &act.note)],
+            Self::RecordAdverseEffect(act) => single("note", &act.note),
+            Self::DischargePatient(act) => single("early_reason", &act.early_reason),
+            _ => Vec::new(),
+        }
+    }
+
     /// The course that it names.
     #[must_use]
     pub fn course(&self) -> Option<CourseName> {
@@ -193,4 +231,13 @@ impl Command {
             (_, _, Ok(())) => unreachable!("what is missing was reported as a violation"),
         }
     }
+}
+
+/// The words beside the coded reasons of soft limits.
+fn notes<'a>(field: &'static str, overrides: &'a [Override]) -> Vec<(&'static str, &'a str)> {
+    overrides.iter().filter_map(|item| Some((field, item.note.as_deref()?))).collect()
+}
+
+fn single<'a>(field: &'static str, text: &'a Option<String>) -> Vec<(&'static str, &'a str)> {
+    text.iter().map(|text| (field, text.as_str())).collect()
 }

@@ -14,6 +14,7 @@
 
 mod answer;
 mod error;
+mod guard;
 mod identity;
 mod init;
 mod published;
@@ -102,6 +103,7 @@ struct Shared {
     readers: Arc<Readers>,
     reads: Arc<Semaphore>,
     identities: Option<Arc<Identities>>,
+    clock: Clock,
     sizes: watch::Receiver<u64>,
 }
 
@@ -142,6 +144,7 @@ impl Service {
     pub async fn submit(&self, request: SignedRequest) -> Result<Answer, ServiceError> {
         let command =
             Command::parse(request.kind(), request.bytes()).map_err(ServiceError::Invalid)?;
+        self.guard(&command).await?;
         let (answer, told) = oneshot::channel();
         self.shared.gate.enter(Job { request, command, answer })?;
         let written = told.await.map_err(|_| writer_is_gone())??;
@@ -239,6 +242,7 @@ fn prepare(dir: &Path, key: &SigningKey, options: ServiceOptions) -> Result<Open
         readers: Arc::clone(&readers),
         reads: Arc::new(Semaphore::new(MAX_PARALLEL_READS)),
         identities,
+        clock: options.clock.clone(),
         sizes: sizes_seen,
     };
     let clock = options.clock;

@@ -6,6 +6,7 @@ use super::dose::{Answered, Override, answers, overrides, read_age};
 use super::header::{Header, header};
 use super::reader::Reader;
 use super::{Act, MAX_DOCUMENT_CHARS, MAX_TEXT_CHARS};
+use crate::identity::Commitment;
 use crate::names::{AlertName, CourseName, EffectName, PatientName, PlanName, SessionName};
 use crate::pb::v1::{
     self, CourseEnd, EffectAction, EffectKind, EffectSeverity, IdentityPurpose, SessionEnd,
@@ -27,7 +28,7 @@ pub struct RegisterCommand {
     /// The pseudonym.
     pub patient: PatientName,
     /// Commitment to the identity.
-    pub commitment: [u8; 32],
+    pub commitment: Commitment,
 }
 
 /// Two ids of one patient.
@@ -223,7 +224,8 @@ type Read = (Option<Header>, Option<Act>);
 pub(super) fn register(reader: &mut Reader, bytes: &[u8]) -> Read {
     let (m, header) = open!(reader, bytes, v1::RegisterPatientRequest);
     let patient = reader.name("patient", &m.patient);
-    let commitment = reader.bytes("identity_commitment", &m.identity_commitment);
+    let commitment =
+        reader.take("identity_commitment", Commitment::try_from(m.identity_commitment.as_slice()));
     let act = patient.zip(commitment);
     let act = act.map(|(patient, commitment)| RegisterCommand { patient, commitment });
     (header, act.map(Act::RegisterPatient))

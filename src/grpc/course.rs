@@ -10,17 +10,20 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::error::{Failure, unreadable};
-use super::handlers::{Handlers, name, optional_name, writes};
+use super::handlers::{Handlers, name, optional_name, violation, writes};
 use super::page::Page;
 use super::session::{History, answers};
 use super::{plan, summary};
+use crate::command::Violation;
+use crate::decide::REGISTRARS;
 use crate::formulary::PlanId;
+use crate::identity::Opening;
 use crate::ledger::{ParsedEntry, RequestKind};
-use crate::names::{CourseName, PatientName, SessionName};
-use crate::pb::v1::{self, course_service_server::CourseService};
+use crate::names::{CourseName, EntryName, PatientName, PersonName, SessionName};
+use crate::pb::v1::{self, course_service_server::CourseService, outcome};
 use crate::refusal::{Refusal, TreatmentRefusal};
 use crate::service::Published;
-use crate::wire::timestamp_to_wire;
+use crate::wire::{timestamp_from_wire, timestamp_to_wire};
 
 /// How often a wall display is told where things stand although nothing was recorded: what is due becomes overdue by
 /// time alone.
@@ -52,16 +55,36 @@ impl CourseService for Handlers {
 
     async fn seal_identity(
         &self,
-        _request: Request<v1::SealIdentityRequest>,
+        request: Request<v1::SealIdentityRequest>,
     ) -> Result<Response<v1::SealIdentityResponse>, Status> {
-        Err(Status::unimplemented("under way"))
+        let asking = Self::asking(&request)?;
+        let published = self.published();
+        let person = published.state.person(&asking);
+        if !person.is_some_and(|person| person.holds(REGISTRARS)) {
+            let needed = REGISTRARS;
+            return Err(Failure::Refused(Refusal::RoleNotHeld { person: asking, needed }).into());
+        }
+        drop(published);
+        let opening = request.into_inner().opening.unwrap_or_default();
+        let opening = Opening::from_wire(&opening).map_err(|wrong| {
+            let violations = wrong.into_iter().map(|(field, description)| Violation {
+                field: format!("opening.{field}"),
+                description,
+            });
+            Failure::Invalid(violations.collect())
+        })?;
+        let commitment = self.service.seal_identity(opening).await.map_err(Failure::from)?;
+        let identity_commitment = commitment.as_bytes().to_vec();
+        Ok(Response::new(v1::SealIdentityResponse { identity_commitment }))
     }
 
     async fn read_identity(
         &self,
-        _request: Request<v1::ReadIdentityRequest>,
+        request: Request<v1::ReadIdentityRequest>,
     ) -> Result<Response<v1::ReadIdentityResponse>, Status> {
-        Err(Status::unimplemented("under way"))
+        let asking = Self::asking(&request)?;
+        let EntryName(index) = name("entry", &request.get_ref().entry)?;
+        Ok(Response::new(self.opened_identity(&asking, index).await?))
     }
 
     async fn get_patient(
@@ -72,8 +95,9 @@ impl CourseService for Handlers {
         let published = self.published();
         let record = published.state.patient_as_named(&asked);
         let record = record.ok_or(Failure::Refused(TreatmentRefusal::PatientUnknown.into()))?;
-        let patient = Some(summary::patient(&asked, record));
-        Ok(Response::new(v1::GetPatientResponse { patient }))
+        let age_years = self.age(&asked).await?;
+        let patient = v1::Patient { age_years, ..summary::patient(&asked, record) };
+        Ok(Response::new(v1::GetPatientResponse { patient: Some(patient) }))
     }
 
     async fn list_patients(
@@ -222,6 +246,42 @@ impl Handlers {
             utc_offset_minutes: site.utc_offset_minutes,
         });
         Ok(v1::GetSessionResponse { session: Some(session), plan, site })
+    }
+
+    /// The identity that an entry opened, to the person who signed it and while it is open.
+    async fn opened_identity(
+        &self,
+        asking: &PersonName,
+        index: u64,
+    ) -> Result<v1::ReadIdentityResponse, Failure> {
+        let entry = self.service.entry(index).await?;
+        let entry = ParsedEntry::parse(entry).map_err(|_| unreadable(index))?;
+        let Some(outcome::Result::IdentityOpened(opened)) = entry.outcome.result else {
+            let text = "is no entry that opened an identity; sign an OpenIdentity first";
+            return Err(violation("entry", text));
+        };
+        let published = self.published();
+        let signer = published.state.key(entry.request.key());
+        if signer.is_none_or(|signer| signer.person != *asking) {
+            return Err(Failure::NotYours);
+        }
+        let until = opened.expire_time.as_ref().map(timestamp_from_wire).transpose();
+        let until = until.ok().flatten().ok_or_else(|| unreadable(index))?;
+        if self.clock.now() >= until {
+            return Err(Failure::IdentityClosed { until });
+        }
+        let patient: PatientName = opened.patient.parse().map_err(|_| unreadable(index))?;
+        let opening = self.service.identity_of(&patient).await?;
+        let opening = opening.ok_or(Failure::Refused(TreatmentRefusal::IdentityNotHeld.into()))?;
+        let opening = Some(opening.to_wire());
+        Ok(v1::ReadIdentityResponse { patient: opened.patient, opening })
+    }
+
+    /// Today's age of a patient at the site, from the sealed date of birth.
+    async fn age(&self, patient: &PatientName) -> Result<Option<u32>, Failure> {
+        let today = self.published().state.day_of(self.clock.now());
+        let opening = self.service.identity_of(patient).await?;
+        Ok(opening.and_then(|opening| opening.identity.age_on(today)))
     }
 
     /// The entries that recorded answers of a patient, under any of the patient's names.

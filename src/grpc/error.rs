@@ -17,6 +17,7 @@ use super::limits::{
 use crate::command::Violation;
 use crate::refusal::{Refusal, RefusalClass};
 use crate::service::ServiceError;
+use crate::time::Timestamp;
 use crate::tlog::{PublicKeyError, SignatureError};
 use crate::token::TokenError;
 
@@ -68,6 +69,15 @@ pub(super) enum Failure {
     /// A read without a token.
     #[error("the call needs `authorization: Bearer` with a token; make one with `vialedger token`")]
     TokenMissing,
+    /// An identity that somebody else had opened.
+    #[error("another person had this identity opened; sign an OpenIdentity of your own")]
+    NotYours,
+    /// An identity that is not open any more.
+    #[error("the identity was open until {until}; sign an OpenIdentity anew")]
+    IdentityClosed {
+        /// Until when.
+        until: Timestamp,
+    },
     /// A token that is not taken.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -148,7 +158,7 @@ impl Answer {
 
 impl From<Failure> for Answer {
     fn from(failure: Failure) -> Self {
-        use Code::{InvalidArgument, PermissionDenied, Unauthenticated};
+        use Code::{FailedPrecondition, InvalidArgument, PermissionDenied, Unauthenticated};
         let words = failure.to_string();
         match failure {
             Failure::Invalid(violations) => invalid(&violations, words),
@@ -162,6 +172,10 @@ impl From<Failure> for Answer {
             Failure::Key(_) => Self::new(Unauthenticated, "KEY_INVALID", words),
             Failure::Signature(_) => Self::new(Unauthenticated, "SIGNATURE_INVALID", words),
             Failure::TokenMissing => Self::new(Unauthenticated, "TOKEN_MISSING", words),
+            Failure::NotYours => Self::new(PermissionDenied, "NOT_YOURS", words),
+            Failure::IdentityClosed { .. } => {
+                Self::new(FailedPrecondition, "IDENTITY_CLOSED", words)
+            }
             Failure::Token(error) => Self::new(Unauthenticated, error.reason(), words),
             Failure::TokenSubject => Self::new(Unauthenticated, "TOKEN_SUBJECT_DIFFERS", words),
             Failure::NoRole => Self::new(PermissionDenied, "ROLE_NOT_HELD", words),

@@ -28,7 +28,7 @@ pub(super) fn patient(name: &PatientName, record: &PatientRecord) -> v1::Patient
     v1::Patient {
         name: name.to_string(),
         registered_time: Some(timestamp_to_wire(record.registered)),
-        identity_commitment: record.commitment.to_vec(),
+        identity_commitment: record.commitment.as_bytes().to_vec(),
         merged_into: record.merged_into.as_ref().map(ToString::to_string).unwrap_or_default(),
         age_years: None,
         answers: answers.collect(),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{FormularyRecord, State};
 use crate::course::{Answered, Course, PastDose, Session};
 use crate::formulary::{DrugId, Plan, PlanId};
+use crate::identity::Commitment;
 use crate::names::{AlertName, CourseName, EffectName, PatientName, SessionName};
 use crate::time::Timestamp;
 use crate::units::Weight;
@@ -18,7 +19,7 @@ pub struct PatientRecord {
     /// When it was registered.
     pub registered: Timestamp,
     /// Commitment to the identity.
-    pub commitment: [u8; 32],
+    pub commitment: Commitment,
     /// The patient that this id is only another name of.
     pub merged_into: Option<PatientName>,
     /// The newest answer to each question, by its id.
@@ -39,7 +40,7 @@ pub const LOOK_BACK_DAYS: i64 = 366;
 impl PatientRecord {
     /// A patient without a past.
     #[must_use]
-    pub fn new(registered: Timestamp, commitment: [u8; 32]) -> Self {
+    pub fn new(registered: Timestamp, commitment: Commitment) -> Self {
         Self {
             registered,
             commitment,

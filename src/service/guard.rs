@@ -1,0 +1,99 @@
+//! What only a server that holds the identities can see, looked at before a request may become an entry: the identity
+//! behind a commitment, an age against the date of birth, and a text that would give a patient away for ever.
+//!
+//! None of it enters the ledger, so no audit can derive it again; what it lets through is signed by a person all the
+//! same. An audit with the identities opened can check the ages.
+
+use super::Service;
+use super::error::ServiceError;
+use crate::command::{Act, Command, EffectSubject};
+use crate::identity::Opening;
+use crate::names::{CourseName, PatientName, SessionName};
+use crate::refusal::{Refusal, TreatmentRefusal};
+use crate::state::State;
+
+impl Service {
+    /// Refuses what does not fit the identities that are held here. Where none are, there is nothing to look at.
+    pub(super) async fn guard(&self, command: &Command) -> Result<(), ServiceError> {
+        if !self.keeps_identities() {
+            return Ok(());
+        }
+        match self.look(command).await? {
+            None => Ok(()),
+            // Whatever was let through once gets its first answer again, although a birthday has passed since.
+            Some(_) if self.is_recorded(command).await? => Ok(()),
+            Some(refusal) => Err(ServiceError::Refused {
+                refusal: Box::new(Refusal::from(refusal)),
+                recorded: None,
+                receipt: None,
+            }),
+        }
+    }
+
+    async fn look(&self, command: &Command) -> Result<Option<TreatmentRefusal>, ServiceError> {
+        if let Act::RegisterPatient(act) = &command.act {
+            let held = self.holds_identity(act.commitment).await?;
+            return Ok((!held).then_some(TreatmentRefusal::IdentityNotHeld));
+        }
+        let published = self.published();
+        let state = &published.state;
+        let texts = command.act.texts();
+        let age = command.act.age_years();
+        if texts.is_empty() && age.is_none() {
+            return Ok(None);
+        }
+        let Some(patient) = patient_of(state, &command.act) else { return Ok(None) };
+        let today = state.day_of(self.shared.clock.now());
+        let Some(Opening { identity, .. }) = self.identity_of(&patient).await? else {
+            return Ok(None);
+        };
+        if age.is_some() && identity.age_on(today) != age {
+            return Ok(Some(TreatmentRefusal::AgeDiffers));
+        }
+        let named = texts.iter().find(|(_, text)| identity.occurs_in(text));
+        Ok(named.map(|(field, _)| TreatmentRefusal::IdentityInText { field }))
+    }
+
+    /// The identity of a patient, if it is held here; nothing is opened to anybody by this.
+    pub async fn identity_of(
+        &self,
+        patient: &PatientName,
+    ) -> Result<Option<Opening>, ServiceError> {
+        let published = self.published();
+        let Some(record) = published.state.patient(patient) else { return Ok(None) };
+        self.identity(record.commitment).await
+    }
+
+    async fn is_recorded(&self, command: &Command) -> Result<bool, ServiceError> {
+        let id = *command.header.request_id.as_bytes();
+        self.read(move |reader| Ok(reader.find_request(&id)?.is_some())).await
+    }
+}
+
+/// The patient that an act is about.
+fn patient_of(state: &State, act: &Act) -> Option<PatientName> {
+    let of_course = |name: CourseName| state.course(name).map(|course| course.patient.clone());
+    let of_session =
+        |name: SessionName| state.course_of_session(name).map(|(_, course)| course.patient.clone());
+    match act {
+        Act::CalculateDose(inputs) => Some(inputs.patient.clone()),
+        Act::CheckDose(act) => Some(act.inputs.patient.clone()),
+        Act::Dispense(act) => Some(act.patient.clone()),
+        Act::Administer(act) => Some(act.patient.clone()),
+        Act::MergePatients(act) => Some(act.patient.clone()),
+        Act::RecordEligibility(act) => Some(act.patient.clone()),
+        Act::AcknowledgeAlert(act) => {
+            state.session_of_alert(act.alert).map(|session| session.patient.clone())
+        }
+        Act::RecordAdverseEffect(act) => match act.subject {
+            EffectSubject::Session(name) => of_session(name),
+            EffectSubject::Course(name) => of_course(name),
+            EffectSubject::Effect(name) => {
+                state.course_of_effect(name).map(|(_, course)| course.patient.clone())
+            }
+        },
+        other => {
+            other.session().and_then(of_session).or_else(|| other.course().and_then(of_course))
+        }
+    }
+}
