@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::error::CliError;
 use super::json::Schema;
 use crate::pb::v1;
+use crate::time::Timestamp;
 use crate::wire::{date_from_wire, quantity_from_wire, timestamp_from_wire};
 
 /// How a line is to be seen on a terminal; written to anything else, it is plain.
@@ -148,10 +149,26 @@ pub fn date(wire: Option<&v1::Date>) -> String {
 /// nothing where there is none.
 #[must_use]
 pub fn moment(wire: Option<&prost_types::Timestamp>) -> String {
-    wire.and_then(|wire| timestamp_from_wire(wire).ok())
-        .and_then(|moment| jiff::Timestamp::from_microsecond(moment.micros()).ok())
-        .map(|moment| moment.to_zoned(TimeZone::system()))
-        .map_or_else(String::new, |local| local.strftime("%Y-%m-%d %H:%M:%S %:z").to_string())
+    wire.and_then(|wire| timestamp_from_wire(wire).ok()).and_then(local).unwrap_or_default()
+}
+
+/// A text of the server's with every moment in it in this device's time zone: the rules know no zone and write UTC.
+#[must_use]
+pub fn local_times(text: &str) -> String {
+    let word = |word: &str| {
+        let end = word.find('Z').map_or(0, |at| at + 1);
+        let (moment, rest) = word.split_at_checked(end)?;
+        Some(local(moment.parse().ok()?)? + rest)
+    };
+    let words = text.split_inclusive(char::is_whitespace);
+    words.map(|text| word(text).unwrap_or_else(|| text.to_owned())).collect()
+}
+
+/// A moment in this device's time zone.
+fn local(moment: Timestamp) -> Option<String> {
+    let moment = jiff::Timestamp::from_microsecond(moment.micros()).ok()?;
+    let local = moment.to_zoned(TimeZone::system());
+    Some(local.strftime("%Y-%m-%d %H:%M:%S %:z").to_string())
 }
 
 #[cfg(test)]
@@ -165,5 +182,15 @@ mod tests {
         assert_eq!(quantity(Some(&dose)), "1,000 mcg");
         assert_eq!(date(Some(&v1::Date { year: 2028, month: 3, day: 31 })), "2028-03-31");
         assert_eq!(moment(None), "");
+    }
+
+    #[test]
+    fn moments_in_a_text_are_those_of_this_device() {
+        let wire = prost_types::Timestamp { seconds: 1_796_000_000, nanos: 205_415_000 };
+        let here = moment(Some(&wire));
+        let utc = timestamp_from_wire(&wire).unwrap().to_string();
+        assert!(utc.ends_with(".205415Z"), "{utc}");
+        let text = local_times(&format!("not before {utc}. If Zoe, Z9 or\n{utc}; then"));
+        assert_eq!(text, format!("not before {here}. If Zoe, Z9 or\n{here}; then"));
     }
 }

@@ -74,7 +74,20 @@ pub(super) fn outcome(outcome: &v1::Outcome) -> String {
         text.push('\n');
         text += &balances(&outcome.balances);
     }
-    text + &flags(&outcome.flags)
+    text + &flags(&unsaid(outcome))
+}
+
+/// The flags, without those that an observation's alerts say already.
+fn unsaid(outcome: &v1::Outcome) -> Vec<v1::Flag> {
+    let is_alert = |flag: &&v1::Flag| flag.kind() == v1::FlagKind::StopCriterion;
+    let said = match &outcome.result {
+        // A criterion whose alert was open before is flagged and raises none.
+        Some(Made::Observation(observation)) => {
+            outcome.flags.iter().filter(is_alert).count() == observation.alerts.len()
+        }
+        _ => false,
+    };
+    outcome.flags.iter().filter(|flag| !(said && is_alert(flag))).cloned().collect()
 }
 
 /// What a reviewer would look at, one line each.

@@ -36,11 +36,11 @@ fn text(found: &v1::ReplayDoseResponse) -> String {
         "" => String::new(),
         why => format!("\nBy the formulary of today there would be no dose: {why}"),
     };
-    format!("{rows}\n\n{verdict}{today}")
+    format!("{rows}\n\nRead back: {}\n{verdict}{today}", recorded.readback)
 }
 
 /// What [`values`] are, in their order.
-const LABELS: [&str; 10] = [
+const LABELS: [&str; 9] = [
     "Formulary",
     "Dosing weight",
     "Exact dose",
@@ -50,7 +50,6 @@ const LABELS: [&str; 10] = [
     "Containers",
     "Remainder",
     "Pump rate",
-    "Read back",
 ];
 
 fn values(dose: &v1::DoseCalculation) -> [String; LABELS.len()] {
@@ -66,7 +65,6 @@ fn values(dose: &v1::DoseCalculation) -> [String; LABELS.len()] {
         dose.containers.to_string(),
         quantity(dose.remainder.as_ref()),
         quantity(dose.pump_rate.as_ref()),
-        dose.readback.clone(),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::cli::error::CliError;
-use crate::cli::output::{date, moment, table};
+use crate::cli::output::{date, table};
 use crate::cli::parse::{Day, PlanOrProtocol};
 use crate::cli::session::Session as Connection;
 use crate::cli::words;
@@ -128,9 +128,7 @@ fn text(rows: &[Row<'_>]) -> String {
             standing.text().to_owned(),
             answer.map(|it| words::answer(it.answer())).unwrap_or_default(),
             answer.map(|it| date(it.last_day.as_ref())).unwrap_or_default(),
-            answer
-                .map(|it| format!("{}\n{}", it.answered_by, moment(it.answered_time.as_ref())))
-                .unwrap_or_default(),
+            answer.map(|it| it.answered_by.clone()).unwrap_or_default(),
         ]
     });
     table(

@@ -1,7 +1,7 @@
 //! The board: every open session with what is wanted now, and the forms that are to be sent.
 
 use super::session;
-use crate::cli::output::{Tone, date, table};
+use crate::cli::output::{Tone, date, local_times, table};
 use crate::pb::v1;
 
 /// Seconds in a minute.
@@ -53,16 +53,22 @@ fn open_table(open: &[&v1::SessionSummary], now: &prost_types::Timestamp) -> Str
             let items = it.wanted.iter().filter(|due| due.state() == state);
             items.map(|due| wanted(due, now)).collect::<Vec<_>>().join("\n")
         };
+        let due = match (of(v1::DueState::Due), &it.first_dose_time) {
+            (due, None) if due.is_empty() => {
+                "all that is needed before the dose was read".to_owned()
+            }
+            (due, _) => due,
+        };
         let alerts = it.open_alerts.iter().map(|met| met.name.as_str()).collect::<Vec<_>>();
         let home = match (&it.first_dose_time, it.keeps_from_discharge.as_slice()) {
             (None, _) => String::new(),
             (Some(_), []) => "may go home".to_owned(),
-            (Some(_), unmet) => unmet.join("\n"),
+            (Some(_), unmet) => local_times(&unmet.join("\n")),
         };
         [
             format!("{}\n{}", it.name, it.patient),
             since,
-            of(v1::DueState::Due),
+            due,
             of(v1::DueState::Overdue),
             alerts.join("\n"),
             home,

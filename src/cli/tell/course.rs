@@ -82,7 +82,7 @@ pub(in crate::cli) fn plans(plans: &[v1::Plan]) -> String {
         let phases = plan.phases.iter().map(phase).collect::<Vec<_>>();
         let form = match plan.form_due_days {
             0 => String::new(),
-            within => format!("{}, within {}", plan.form_title, session::days(within)),
+            within => format!("{}, within {}", plan.form_title, session::counted(within, "day")),
         };
         [plan.name.clone(), plan.title.clone(), plan.drug.clone(), phases.join("\n"), form]
     });
@@ -95,5 +95,5 @@ fn phase(phase: &v1::PlanPhase) -> String {
     } else {
         format!("{} to {} sessions", phase.sessions_min, phase.sessions_max)
     };
-    format!("{}: {sessions}, every {}", phase.id, session::days(phase.interval_days))
+    format!("{}: {sessions}, every {}", phase.id, session::counted(phase.interval_days, "day"))
 }

@@ -1,8 +1,8 @@
 //! What the rules made of an act that belongs to patients and their courses.
 
 use super::capitalised;
-use super::session::{alert, days};
-use crate::cli::output::{Tone, date, moment, table};
+use super::session::{alert, counted};
+use crate::cli::output::{Tone, date, local_times, moment, table};
 use crate::cli::words;
 use crate::pb::v1;
 use crate::pb::v1::outcome::Result as Made;
@@ -22,7 +22,8 @@ pub(super) fn headline(made: &Made) -> String {
         Made::EligibilityRecorded(it) => answered(it),
         Made::CourseOpened(it) => format!("{} is open, by {}", it.course, it.plan),
         Made::CourseClosed(it) => {
-            format!("{} is closed, after {} sessions with a dose", it.course, it.sessions)
+            let sessions = counted(it.sessions, "session");
+            format!("{} is closed, after {sessions} with a dose", it.course)
         }
         Made::SessionStarted(it) => started(it),
         Made::SessionMissed(it) => {
@@ -65,8 +66,8 @@ pub(super) fn more(made: &Made) -> Option<String> {
         Made::Observation(it) if !it.alerts.is_empty() => Some(alerting(it)),
         Made::Discharge(it) if !it.unmet.is_empty() => {
             let said = capitalised(&headline(made));
-            let unmet = it.unmet.iter().map(|unmet| format!("\n  {unmet}")).collect::<String>();
-            Some(format!("{}{unmet}", Tone::Bad.paint(&said)))
+            let unmet = it.unmet.iter().map(|unmet| format!("\n  {}", local_times(unmet)));
+            Some(format!("{}{}", Tone::Bad.paint(&said), unmet.collect::<String>()))
         }
         Made::DoseCheck(it) => Some(check(it)),
         _ => None,
@@ -76,8 +77,7 @@ pub(super) fn more(made: &Made) -> Option<String> {
 fn answered(recorded: &v1::EligibilityRecorded) -> String {
     let stopping: Vec<&str> = stopping(recorded).map(|it| it.question.as_str()).collect();
     let count = recorded.answers.len();
-    let noun = if count == 1 { "answer" } else { "answers" };
-    let said = format!("{count} {noun} recorded for {}", recorded.patient);
+    let said = format!("{} recorded for {}", counted(count, "answer"), recorded.patient);
     if stopping.is_empty() { said } else { format!("{said}; STOPS: {}", stopping.join(", ")) }
 }
 
@@ -109,7 +109,7 @@ fn answers(recorded: &v1::EligibilityRecorded) -> String {
 fn started(it: &v1::SessionStarted) -> String {
     let since = match it.days_since_last {
         Some(0) => ", on the day of the last dose".to_owned(),
-        Some(since) => format!(", {} after the last dose", days(since)),
+        Some(since) => format!(", {} after the last dose", counted(since, "day")),
         None => String::new(),
     };
     format!(

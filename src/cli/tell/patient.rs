@@ -7,8 +7,8 @@ use crate::pb::v1;
 /// One patient with every answer that was given for them.
 #[must_use]
 pub(in crate::cli) fn one(patient: &v1::Patient) -> String {
-    let age = age(patient);
-    let age = if age.is_empty() { "not known to this server" } else { &age };
+    let age = patient.age_years.map(|age| age.to_string());
+    let age = age.as_deref().unwrap_or("not known to this server");
     let facts = fields(&[
         ("Another name of", &patient.merged_into),
         ("Registered", &moment(patient.registered_time.as_ref())),
@@ -50,14 +50,9 @@ pub(in crate::cli) fn many(patients: &[v1::Patient]) -> String {
         [
             name,
             moment(patient.registered_time.as_ref()),
-            age(patient),
             patient.courses.join("\n"),
             patient.open_session.clone(),
         ]
     });
-    table(["Patient", "Registered", "Age", "Courses", "Open session"], rows.collect())
-}
-
-fn age(patient: &v1::Patient) -> String {
-    patient.age_years.map(|age| age.to_string()).unwrap_or_default()
+    table(["Patient", "Registered", "Courses", "Open session"], rows.collect())
 }

@@ -1,5 +1,7 @@
 //! Sessions: one with everything that belongs to it, and several in a line each.
 
+use std::fmt::Display;
+
 use super::balances;
 use crate::cli::output::{Tone, date, fields, moment, quantity, table};
 use crate::cli::words;
@@ -17,8 +19,10 @@ pub(super) fn alert(alert: &v1::Alert) -> String {
 
 /// `1 day`, `14 days`.
 #[must_use]
-pub(super) fn days(days: u32) -> String {
-    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
+pub(super) fn counted(number: impl Display, noun: &str) -> String {
+    let number = number.to_string();
+    let plural = if number == "1" { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// Sessions in a line each.
@@ -223,12 +227,12 @@ pub(super) fn effects(effects: &[v1::AdverseEffect]) -> String {
     let rows: Vec<_> = effects
         .iter()
         .map(|it| {
+            let severity = words::word(it.severity().as_str_name(), "EFFECT_SEVERITY_");
             let actions = it.actions().map(|it| words::word(it.as_str_name(), "EFFECT_ACTION_"));
             [
                 it.name.clone(),
                 words::word(it.kind().as_str_name(), "EFFECT_KIND_"),
-                words::word(it.severity().as_str_name(), "EFFECT_SEVERITY_"),
-                if it.serious { "SERIOUS".to_owned() } else { String::new() },
+                format!("{severity}{}", if it.serious { ", SERIOUS" } else { "" }),
                 moment(it.onset_time.as_ref()),
                 it.end_time.as_ref().map_or("lasts".to_owned(), |end| moment(Some(end))),
                 actions.collect::<Vec<_>>().join(", "),
@@ -236,7 +240,7 @@ pub(super) fn effects(effects: &[v1::AdverseEffect]) -> String {
             ]
         })
         .collect();
-    let heading = ["Effect", "Kind", "Severity", "", "From", "Until", "What was done", "Note"];
+    let heading = ["Effect", "Kind", "Severity", "From", "Until", "What was done", "Note"];
     if rows.is_empty() { String::new() } else { table(heading, rows) }
 }
 
