@@ -172,28 +172,25 @@ impl Client {
         &self,
         start_index: u64,
     ) -> Result<Streaming<v1::TailEntriesResponse>, ClientError> {
-        self.follow(
-            v1::TailEntriesRequest { start_index },
-            "/vialedger.v1.AuditService/TailEntries",
-        )
-        .await
+        let message = v1::TailEntriesRequest { start_index };
+        self.follow("/vialedger.v1.AuditService/TailEntries", message).await
     }
 
-    /// Follows the open sessions: at once, after every change, and from time to time. The stream
-    /// ends when the server stops, or after an error.
-    pub async fn watch(&self) -> Result<Streaming<v1::WatchSessionsResponse>, ClientError> {
-        let path = "/vialedger.v1.CourseService/WatchSessions";
-        self.follow(v1::WatchSessionsRequest {}, path).await
-    }
-
-    /// Opens a stream of answers, without a deadline.
-    async fn follow<R, A>(
+    /// Follows the open sessions, as a wall display does: at once, after every change, and from time to time.
+    pub async fn watch_sessions(
         &self,
-        message: R,
+    ) -> Result<Streaming<v1::WatchSessionsResponse>, ClientError> {
+        let message = v1::WatchSessionsRequest {};
+        self.follow("/vialedger.v1.CourseService/WatchSessions", message).await
+    }
+
+    async fn follow<Q, A>(
+        &self,
         path: &'static str,
+        message: Q,
     ) -> Result<Streaming<A>, ClientError>
     where
-        R: Message + 'static,
+        Q: Message + 'static,
         A: Message + Default + 'static,
     {
         let mut grpc = self.ready().await?;

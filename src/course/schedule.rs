@@ -55,10 +55,8 @@ pub fn schedule(session: &Session, monitoring: &Monitoring, now: Timestamp) -> V
                 .measures
                 .iter()
                 .filter(|measure| {
-                    let (from, until) = covered(&slots, place, measure, late);
-                    !session.observations.iter().any(|observed| {
-                        observed.value(measure).is_some() && (from..until).contains(&observed.at)
-                    })
+                    let between = covered(&slots, place, measure, late);
+                    !session.observations.iter().any(|made| reads(made, measure, between))
                 })
                 .cloned()
                 .collect();
@@ -80,11 +78,9 @@ pub fn late(session: &Session, monitoring: &Monitoring, observed: &Observed) -> 
         .filter(|(place, (at, due))| {
             observed.at > shifted(*at, late)
                 && due.measures.iter().any(|measure| {
-                    let (from, until) = covered(&slots, *place, measure, late);
-                    let makes = |made: &Observed| {
-                        made.value(measure).is_some() && (from..until).contains(&made.at)
-                    };
-                    makes(observed) && !session.observations.iter().any(makes)
+                    let between = covered(&slots, *place, measure, late);
+                    reads(observed, measure, between)
+                        && !session.observations.iter().any(|made| reads(made, measure, between))
                 })
         })
         .map(|(_, (at, _))| *at)
@@ -97,17 +93,32 @@ fn slots(monitoring: &Monitoring, first: Timestamp) -> Vec<Slot<'_>> {
     monitoring.due.iter().map(|due| (shifted(first, micros(due.after)), due)).collect()
 }
 
-/// Between which moments a reading counts for an observation: from shortly before it is due until shortly before the
-/// next one of the same measure is.
+/// After which moment, and until which, a reading of a measure counts for an observation.
+///
+/// A reading counts for the observation that it is nearest to, but not earlier for one than it may be late: what is
+/// read long before an observation is due still belongs to the one before.
 fn covered(
     slots: &[Slot<'_>],
     place: usize,
     measure: &MeasureId,
     late: i64,
 ) -> (Timestamp, Timestamp) {
-    let from = slots.get(place).map_or(Timestamp::MIN, |(at, _)| shifted(*at, -late));
-    let next = slots.iter().skip(place + 1).find(|(_, due)| due.measures.contains(measure));
-    (from, next.map_or(Timestamp::MAX, |(at, _)| shifted(*at, -late)))
+    let of_measure = |(at, due): &Slot<'_>| due.measures.contains(measure).then_some(*at);
+    let at = slots.get(place).map_or(Timestamp::MAX, |(at, _)| *at);
+    let before = slots.iter().take(place).rev().find_map(of_measure);
+    let after = slots.iter().skip(place + 1).find_map(of_measure);
+    let border = |first: Timestamp, second: Timestamp| {
+        let middle = shifted(first, second.micros_since(first) / 2);
+        middle.max(shifted(second, -late))
+    };
+    let from = before.map_or(shifted(at, -late - 1), |before| border(before, at));
+    (from, after.map_or(Timestamp::MAX, |after| border(at, after)))
+}
+
+/// Whether an observation reads a measure between these moments.
+fn reads(observed: &Observed, measure: &MeasureId, between: (Timestamp, Timestamp)) -> bool {
+    let (after, until) = between;
+    observed.value(measure).is_some() && observed.at > after && observed.at <= until
 }
 
 fn standing(
@@ -121,7 +132,7 @@ fn standing(
         return DueState::Done;
     }
     let at = slots.get(place).map_or(Timestamp::MAX, |(at, _)| *at);
-    let over = wanted.iter().all(|measure| now >= covered(slots, place, measure, late).1);
+    let over = wanted.iter().all(|measure| now > covered(slots, place, measure, late).1);
     if now < shifted(at, -late) {
         DueState::Upcoming
     } else if over {

@@ -24,7 +24,7 @@ pub(super) async fn show(listing: &Listing, connection: &Connection) -> Result<(
 ///
 /// A wall that shows an old board is worse than none: the end of the stream is an error, and the terminal says so.
 pub(super) async fn watch(connection: &Connection) -> Result<(), CliError> {
-    let mut boards = connection.client.watch().await?;
+    let mut boards = connection.client.watch_sessions().await?;
     let term = Term::stdout();
     loop {
         let next = boards.message().await;
