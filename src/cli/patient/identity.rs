@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -19,9 +19,10 @@ use crate::time::Date;
 
 /// Who a patient is, typed or in a file.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("who").required(true).args(["name", "identity_file"]))]
 pub struct IdentityArgs {
     /// The patient's name
-    #[arg(long, required_unless_present = "identity_file", requires_all = ["address", "born"])]
+    #[arg(long, requires_all = ["address", "born"])]
     name: Option<String>,
     /// Postal address
     #[arg(long)]
