@@ -12,6 +12,7 @@
 
 mod changes;
 mod esketamine;
+mod hazards;
 mod identities;
 mod ketamine;
 mod requests;

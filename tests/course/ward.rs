@@ -51,6 +51,8 @@ pub(crate) struct Ward {
     writer: WriterHandle,
     /// Containers that came in and were not used yet, by product.
     stock: BTreeMap<String, Vec<String>>,
+    /// The container of each product that was taken last.
+    last: BTreeMap<String, String>,
 }
 
 /// What was recorded.
@@ -116,8 +118,8 @@ impl Ward {
                 Client::connect(&options, verifier(&ledger_key), person, copy, clock.clone());
             people.insert(id, client.await.unwrap());
         }
-        let stock = BTreeMap::new();
-        let mut ward = Self { dir, hand, ledger_key, people, stop, task, writer, stock };
+        let (stock, last) = (BTreeMap::new(), BTreeMap::new());
+        let mut ward = Self { dir, hand, ledger_key, people, stop, task, writer, stock, last };
         ward.enrol(&keys).await;
         ward.publish(text).await;
         ward.receive(requests::KETAMINE, "K0117", 30).await;
@@ -165,28 +167,13 @@ impl Ward {
         self.does(who, act).await
     }
 
-    async fn receive(&mut self, product: &str, lot: &str, counted: u32) {
-        let day = self.today();
-        let line = v1::DeliveryLine {
-            product: product.to_owned(),
-            lot: lot.to_owned(),
-            expiry_date: Some(v1::Date { year: 2029, month: 6, day: 30 }),
-            counted,
-            invoiced: Some(counted),
-            ..Default::default()
-        };
-        let act = v1::ReceiveVialsRequest {
-            place: "places/safe".into(),
-            supplier: Some(v1::Supplier {
-                display_name: "Example Wholesale".into(),
-                address: "9 Dock Road, Springfield".into(),
-                dea_number: String::new(),
-            }),
-            invoice: "INV-1".into(),
-            received_date: Some(vialedger::wire::date_to_wire(day)),
-            lines: vec![line],
-            ..Default::default()
-        };
+    /// Vials or devices come in, as many as the invoice says.
+    pub(crate) async fn receive(&mut self, product: &str, lot: &str, counted: u32) {
+        let act = self.delivery(product, |line| {
+            lot.clone_into(&mut line.lot);
+            line.counted = counted;
+            line.invoiced = Some(counted);
+        });
         let done = self.does("ada", act).await;
         let Some(outcome::Result::VialsReceived(received)) = done.outcome.result else { panic!() };
         let mut vials = received.vials;
@@ -194,9 +181,45 @@ impl Ward {
         self.stock.insert(product.to_owned(), vials);
     }
 
+    /// A delivery of ten, changed as told.
+    pub(crate) fn delivery(
+        &self,
+        product: &str,
+        change: impl FnOnce(&mut v1::DeliveryLine),
+    ) -> v1::ReceiveVialsRequest {
+        let mut line = v1::DeliveryLine {
+            product: product.to_owned(),
+            lot: "L1".into(),
+            expiry_date: Some(v1::Date { year: 2029, month: 6, day: 30 }),
+            counted: 10,
+            invoiced: Some(10),
+            ..Default::default()
+        };
+        change(&mut line);
+        v1::ReceiveVialsRequest {
+            place: "places/safe".into(),
+            supplier: Some(v1::Supplier {
+                display_name: "Example Wholesale".into(),
+                address: "9 Dock Road, Springfield".into(),
+                dea_number: String::new(),
+            }),
+            invoice: "INV-1".into(),
+            received_date: Some(vialedger::wire::date_to_wire(self.today())),
+            lines: vec![line],
+            ..Default::default()
+        }
+    }
+
     /// The next unused container of a product.
     pub(crate) fn container(&mut self, product: &str) -> String {
-        self.stock.get_mut(product).unwrap().pop().unwrap()
+        let container = self.stock.get_mut(product).unwrap().pop().unwrap();
+        self.last.insert(product.to_owned(), container.clone());
+        container
+    }
+
+    /// The container that was taken last.
+    pub(crate) fn last_container(&self, product: &str) -> String {
+        self.last[product].clone()
     }
 
     /// Records an act, which must succeed.
@@ -216,6 +239,20 @@ impl Ward {
             Err(ClientError::Rejected(rejection)) => rejection,
             other => panic!("{who} was not refused {}: {:?}", A::KIND, other.map(|it| it.outcome)),
         }
+    }
+
+    /// Tries an act that the server cannot take; why, in words.
+    pub(crate) async fn fails<A: Act>(&self, who: &str, act: A) -> String {
+        self.people[who].write(act, &Stamp::default()).await.unwrap_err().to_string()
+    }
+
+    /// Sends the very same act twice, with one request id; both entries.
+    pub(crate) async fn does_twice<A: Act + Clone>(&self, who: &str, act: A) -> (u64, u64) {
+        let request_id = Some(vialedger::client::new_request_id(self.now()).unwrap());
+        let stamp = Stamp { request_id, ..Stamp::default() };
+        let first = self.people[who].write(act.clone(), &stamp).await.unwrap();
+        let again = self.people[who].write(act, &stamp).await.unwrap();
+        (first.receipt.unwrap().index, again.receipt.unwrap().index)
     }
 
     /// Asks, and must be answered.
