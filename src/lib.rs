@@ -15,6 +15,7 @@
 //! * Whoever acts cannot witness it; whoever changes the rules needs a second person: `tests/rules/custody.rs`,
 //!   `tests/rules/registry.rs`.
 //! * Every refusal has a stable reason, and they come in the documented order: `tests/rules/refusals.rs`.
+//! * What is printed is what was recorded, to the last reading, and nothing is filled in: `tests/report`.
 //! * A ledger that forks is caught by the first cosigner that saw the other history, with a proof that needs nobody's
 //!   word: `tests/cosigner`.
 //! * What a person signed is stored as the very bytes that were sent: `tests/interop.rs`, where the client is not ours.
@@ -45,7 +46,7 @@
 //! | `formulary` | products, protocols and plans of treatment: validated, immutable, content-hashed |
 //! | `dosing`, `vial`, `course` | the calculation; the life of one vial; a patient's course of treatment |
 //! | `wire` | the one place between core values and messages |
-//! | `ledger` | signed requests, sealed entries, receipts |
+//! | `ledger`, `report` | signed requests, sealed entries, receipts; pages and forms for people, from messages alone |
 //! | `command`, `refusal` | a fully read request; every "no" that the rules can say |
 //! | `state` | everything folded from the entries |
 //! | `decide` | the rules |
@@ -85,6 +86,7 @@ pub mod ledger;
 pub mod names;
 pub mod pb;
 pub mod refusal;
+pub mod report;
 pub mod role;
 pub mod server;
 pub mod service;

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 18] = [
     &["formulary"],
     &["dosing", "vial", "course"],
     &["wire"],
-    &["ledger"],
+    &["ledger", "report"],
     &["command", "refusal"],
     &["state"],
     &["decide"],
