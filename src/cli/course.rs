@@ -1,7 +1,10 @@
 //! `vialedger course`: a patient's course of treatment, and what is due in all that are open now.
 
 mod board;
+mod paper;
 pub(super) mod session;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 
@@ -74,6 +77,15 @@ pub enum CourseCommand {
         #[command(flatten)]
         listing: Listing,
     },
+    /// Write the report of a course as a page to print
+    Report {
+        /// The course
+        #[arg(value_parser = parse::course)]
+        course: String,
+        /// The file to make (HTML)
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// List the plans of the formulary in force
     Plans {
         #[command(flatten)]
@@ -113,6 +125,7 @@ pub(super) async fn run(command: CourseCommand, desk: &Desk) -> Result<(), CliEr
         }
         CourseCommand::Due { watch: true, .. } => board::watch(connection).await,
         CourseCommand::Due { watch: false, listing } => board::show(&listing, connection).await,
+        CourseCommand::Report { course, out } => paper::course(course, &out, connection).await,
         CourseCommand::Plans { listing } => {
             let found = connection.list(v1::ListPlansRequest::default(), listing.limit).await?;
             connection.answer("ListPlansResponse", &found, || tell::course::plans(&found.plans))

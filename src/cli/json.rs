@@ -297,7 +297,8 @@ mod tests {
     #[test]
     fn every_message_of_the_api_can_be_shown() {
         let schema = Schema::new();
-        for (name, message) in schema.messages.iter().filter(|(name, _)| name.contains("vialedger")) {
+        for (name, message) in schema.messages.iter().filter(|(name, _)| name.contains("vialedger"))
+        {
             for field in message.field.iter().filter(|field| field.label() != Label::Repeated) {
                 let wire = match field.r#type() {
                     Type::String | Type::Bytes | Type::Message => Wire::Bytes(&[]),

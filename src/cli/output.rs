@@ -99,7 +99,7 @@ pub fn print(text: &str) -> Result<(), CliError> {
 }
 
 /// Indented, its fields in the order in which the value has them.
-fn pretty(value: &impl Serialize) -> Result<String, CliError> {
+pub fn pretty(value: &impl Serialize) -> Result<String, CliError> {
     serde_json::to_string_pretty(value).map_err(|error| CliError::Output(error.into()))
 }
 

@@ -13,6 +13,8 @@ use super::words::PurposeName;
 use super::{Desk, tell};
 use crate::pb::v1;
 
+pub(super) use identity::look;
+
 /// The patients, by pseudonym.
 #[derive(Subcommand, Debug)]
 pub enum PatientCommand {

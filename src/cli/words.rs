@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use crate::pb::v1;
+use crate::report::word;
 
 macro_rules! choices {
     ($($(#[$doc:meta])* $name:ident of $wire:ident { $($(#[$variant_doc:meta])* $variant:ident,)* })*) => {
@@ -141,15 +142,16 @@ choices! {
     }
 }
 
-/// An enum's name on the wire in words: `EFFECT_KIND_BLURRED_VISION` is "blurred vision". What is
-/// not set is blank.
+/// Why a session did not take place.
 #[must_use]
-pub(super) fn word(name: &str, prefix: &str) -> String {
-    let word = name.strip_prefix(prefix).unwrap_or(name);
-    if word == "UNSPECIFIED" {
-        return String::new();
-    }
-    word.to_ascii_lowercase().replace('_', " ")
+pub(super) fn session_end(reason: v1::SessionEnd) -> String {
+    word(reason.as_str_name(), "SESSION_END_")
+}
+
+/// Why a course ended.
+#[must_use]
+pub(super) fn course_end(reason: v1::CourseEnd) -> String {
+    word(reason.as_str_name(), "COURSE_END_")
 }
 
 /// Why a soft limit was passed.
@@ -162,18 +164,6 @@ pub(super) fn override_reason(reason: v1::OverrideReason) -> String {
 #[must_use]
 pub(super) fn answer(answer: v1::Answer) -> String {
     word(answer.as_str_name(), "ANSWER_")
-}
-
-/// Where a session stands.
-#[must_use]
-pub(super) fn session_state(state: v1::SessionState) -> &'static str {
-    match state {
-        v1::SessionState::Unspecified => "",
-        v1::SessionState::Open => "open, no dose yet",
-        v1::SessionState::Monitored => "being watched",
-        v1::SessionState::Discharged => "went home",
-        v1::SessionState::Cancelled => "called off",
-    }
 }
 
 /// Where an observation of the schedule stands. What is wanted stands out.

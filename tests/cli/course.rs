@@ -134,7 +134,7 @@ fn watched(open: &Open, session: &str) {
     let alert = told(open, "nina", &arguments);
     says(
         &alert,
-        &["ALERT alerts/", "spo2 88 % is below 90", "give oxygen", "session alert alerts/"],
+        &["ALERT alerts/", "spo2 88% is below 90", "give oxygen", "session alert alerts/"],
     );
     let name = alert.split("ALERT ").nth(1).unwrap().split(':').next().unwrap();
     let due = told(open, "nina", &["course", "due"]);
@@ -187,19 +187,14 @@ fn shown(open: &Open, session: &str) {
     let text = told(open, "nina", &["session", "show", session]);
     says(
         &text,
-        &[
-            "went home",
-            "EARLY, approved by people/paul",
-            "36 mg",
-            "lot A123",
-            "systolic 128 mm[Hg]",
-        ],
+        &["discharged", "EARLY, approved by people/paul", "36 mg", "lot A123", "systolic 128 mmHg"],
     );
     says(&text, &["people/petra: the probe had slipped", "nausea", "REFUSED NOT_DISCHARGEABLE"]);
     let found = open.ask("nina", &["session", "show", session]);
     assert_eq!(found["session"]["state"], "SESSION_STATE_DISCHARGED");
     let course = found["session"]["course"].as_str().unwrap();
-    says(&told(open, "nina", &["session", "list", "p7"]), &[session, "went home", "36 mg"]);
+    printed(open, session, course);
+    says(&told(open, "nina", &["session", "list", "p7"]), &[session, "discharged", "36 mg"]);
     says(
         &told(open, "nina", &["course", "due"]),
         &["No session is open, and no form is to be sent."],
@@ -221,57 +216,133 @@ fn shown(open: &Open, session: &str) {
     says(&told(open, "nina", &["patient", "list"]), &[PATIENT, course]);
 }
 
+/// Pages are written into new files and name what was recorded.
+fn printed(open: &Open, session: &str, course: &str) {
+    for (of, verb, name, parts) in [
+        ("session", "report", session, &["<!DOCTYPE html>", "36 mg", "A123", "Example Clinic"][..]),
+        ("course", "report", course, &["<!DOCTYPE html>", "36 mg", "Example Clinic"]),
+        ("session", "leaflet", session, &["<!DOCTYPE html>", "Never use ketamine at home"]),
+    ] {
+        let path = open.clinic.path(&format!("{of}-{verb}.html"));
+        let arguments = [of, verb, name, "--out", path.to_str().unwrap()];
+        says(&told(open, "nina", &arguments), &[name, path.to_str().unwrap()]);
+        let page = std::fs::read_to_string(&path).unwrap();
+        says(&page, parts);
+        assert!(!page.contains("Pat Example"), "a page knows the pseudonym alone");
+        open.run("nina", &arguments).expect(73);
+    }
+    let refused = open.run("nina", &["session", "form", session]).expect(1).stderr;
+    says(&refused, &["has no form to send"]);
+}
+
 #[test]
 fn two_people_work_a_dose_out_and_nothing_is_dispensed_until_both_agree() {
     let open = staffed();
     let vial = receive(&open, "A123", "1").remove(0);
     let session = in_session(&open, "ket-oral-dep");
-    let arguments = |begin: &[&'static str], dose: &'static str| {
-        let begin: Vec<&str> = begin.to_vec();
-        [dose_arguments(&begin, &session, dose), vec!["--syringe", "20 mL"]].concat()
-    };
-    let calculate = arguments(&["dose", "calculate"], "2 mg/kg");
+    let calculate = dose_arguments(&["dose", "calculate"], &session, "2 mg/kg");
+    let calculate = [calculate, vec!["--syringe", "20 mL"]].concat();
     let first = told(&open, "petra", &calculate);
     says(&first, &["WAITS for a second person", "vialedger dose check doseCalculations/"]);
     let name = first.split("vialedger dose check ").nth(1).unwrap().lines().next().unwrap();
-    let check = |dose: &str| {
+    let check = |person: &str, name: &str, syringe: &str| {
         let begin = ["dose", "check", name];
-        let rest = dose_arguments(&begin, &session, "2 mg/kg");
-        let mut typed: Vec<String> = rest.into_iter().map(str::to_owned).collect();
-        typed.extend(["--syringe".to_owned(), dose.to_owned()]);
-        typed
-    };
-    let typed =
-        |words: &[String]| words.iter().map(String::as_str).collect::<Vec<_>>().join("\u{1}");
-    let run = |person: &str, words: &[String]| {
-        let joined = typed(words);
-        open.run(person, &joined.split('\u{1}').collect::<Vec<_>>())
+        let dose = dose_arguments(&begin, &session, "2 mg/kg");
+        open.run(person, &[dose, vec!["--syringe", syringe]].concat())
     };
 
     // The second person does not get to see the first result, and the first person cannot be the second.
     let refused = open.run("nina", &["dose", "show", name]).expect(1).stderr;
     says(&refused, &["CHECK_REQUIRED"]);
     says(&told(&open, "nina", &["session", "show", &session]), &["is not shown before it"]);
-    let refused = run("petra", &check("20 mL")).expect(1).stderr;
+    let refused = check("petra", name, "20 mL").expect(1).stderr;
     says(&refused, &["SELF_CHECK", "a second person must work it out anew"]);
     let dispense = ["dispense", &vial, "--to", "nina", "--patient", "p7", "--dose", name];
     assert_eq!(open.refused("bob", &dispense)["reason"], "CHECK_REQUIRED");
 
-    let differs = run("nina", &check("50 mL")).expect(1);
+    let differs = check("nina", name, "50 mL").expect(1);
     says(&differs.stdout, &["Field", "First", "Second", "syringe", "20 mL", "50 mL", "DIFFERS"]);
     assert_eq!(open.refused("bob", &dispense)["reason"], "CHECK_DIFFERS");
 
     let again = open.ask("petra", &calculate);
     let name = named(&again, "dose_calculation", "name");
-    let begin = ["dose", "check", name.as_str()];
-    let check = [dose_arguments(&begin, &session, "2 mg/kg"), vec!["--syringe", "20 mL"]].concat();
-    says(&told(&open, "nina", &check), &["Agreed: both people entered and got the same."]);
+    let agreed = check("nina", &name, "20 mL").expect(0).stdout;
+    says(&agreed, &["Agreed: both people entered and got the same."]);
     let dispense = ["dispense", &vial, "--to", "nina", "--patient", "p7", "--dose", &name];
     open.ask("bob", &dispense);
     assert_eq!(
         open.ask("nina", &["session", "show", &session])["session"]["checked_by"],
         "people/nina"
     );
+}
+
+#[test]
+fn a_nasal_session_ends_with_its_form_and_the_form_with_its_day() {
+    let open = staffed();
+    let devices = receive_devices(&open);
+    let session = in_session(&open, "esk-trd");
+    let begin = ["dose", "calculate", "--session", &session, "--product", NASAL];
+    let weight = ["--weight", "72.5 kg", "--measured", "25 min ago", "--dose", "2 devices"];
+    let calculated = open.ask("petra", &[&begin[..], &weight].concat());
+    let dose = named(&calculated, "dose_calculation", "name");
+    for device in devices {
+        let dispense = ["dispense", &device, "--to", "nina", "--patient", "p7", "--dose", &dose];
+        let dispensing = named(&open.ask("bob", &dispense), "dispensing", "name");
+        let administer = ["administer", &dispensing, "--patient", "p7", "--amount", "1 device"];
+        open.ask("nina", &[&administer[..], &["--start", "now"]].concat());
+    }
+    let discharge = [&["session", "discharge", session.as_str()][..], &PAPERS].concat();
+    let early = open.ask("nina", &[&discharge[..], &["--early", "feels unwell here"]].concat());
+    open.ask("paul", &["approve", &early["receipt"]["index"].to_string()]);
+
+    says(&told(&open, "nina", &["course", "due"]), &["Form to send", &session, "in time"]);
+    let form = open.ask("nina", &["session", "form", &session]);
+    assert_eq!(form["dose"]["mass"]["text"], "56 mg");
+    assert!(!form.to_string().contains("Pat Example"));
+    let page = open.clinic.path("form.html");
+    let arguments = ["session", "form", &session, "--identity", "--out", page.to_str().unwrap()];
+    says(&told(&open, "nina", &arguments), &["The form of", "MISSING"]);
+    says(&std::fs::read_to_string(&page).unwrap(), &["Pat Example", "56 mg"]);
+    let looks = told(&open, "bob", &["entries", "--act", "OpenIdentity"]);
+    assert_eq!(looks.matches("is open to you").count(), 1, "{looks}");
+    open.ask("nina", &["session", "form-sent", &session, "--on", "today", "--reference", "R-1"]);
+    says(&told(&open, "nina", &["session", "show", &session]), &["sent on"]);
+    says(&told(&open, "nina", &["course", "due"]), &["no form is to be sent"]);
+}
+
+const NASAL: &str = "products/esketamine-50458-028-02";
+
+fn receive_devices(open: &Open) -> Vec<String> {
+    let year = jiff::Zoned::now().year() + 2;
+    let arguments = [
+        "stock",
+        "receive",
+        "--place",
+        "main",
+        "--supplier",
+        "Example Wholesale",
+        "--supplier-address",
+        "2 Side Street, Springfield, IL",
+        "--supplier-dea",
+        "AB1234563",
+        "--invoice",
+        "INV-2",
+        "--received",
+        "today",
+        "--product",
+        NASAL,
+        "--lot",
+        "N7",
+        "--expiry",
+        &format!("{year}-12-31"),
+        "--counted",
+        "2",
+        "--invoiced",
+        "2",
+    ];
+    let received = open.ask("bob", &arguments);
+    let vials = outcome(&received, "vials_received")["vials"].as_array().unwrap().iter();
+    vials.map(|vial| vial.as_str().unwrap().to_owned()).collect()
 }
 
 #[test]

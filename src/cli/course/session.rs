@@ -1,7 +1,10 @@
 //! `vialedger session`: one sitting of a patient, from the readings before the dose to the way home.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
+use super::paper;
 use crate::cli::error::CliError;
 use crate::cli::options::{Listing, Overriding, Recording};
 use crate::cli::parse::{self, Day, Moment, Value};
@@ -114,6 +117,39 @@ pub enum SessionCommand {
         #[command(flatten)]
         listing: Listing,
     },
+    /// Write the report of a session as a page to print
+    Report {
+        /// The session
+        #[arg(value_parser = parse::session)]
+        session: String,
+        /// The file to make (HTML)
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Write the patient's leaflet of do's and don'ts as a page to print
+    Leaflet {
+        /// The session
+        #[arg(value_parser = parse::session)]
+        session: String,
+        /// The file to make (HTML)
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Print what the programme's monitoring form asks for, as JSON, or write it as a page to copy
+    /// from
+    Form {
+        /// The session
+        #[arg(value_parser = parse::session)]
+        session: String,
+        /// The page to make (HTML)
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Fill in who the patient is; that you looked is recorded
+        #[arg(long)]
+        identity: bool,
+        #[command(flatten)]
+        recording: Recording,
+    },
     /// Record that a session's monitoring form was sent
     FormSent {
         /// The session
@@ -212,6 +248,12 @@ pub(in crate::cli) async fn run(command: SessionCommand, desk: &Desk) -> Result<
                 ..Default::default()
             };
             connection.record(act, &recording).await
+        }
+        SessionCommand::Report { session, out } => paper::session(session, &out, connection).await,
+        SessionCommand::Leaflet { session, out } => paper::leaflet(session, &out, connection).await,
+        SessionCommand::Form { session, out, identity, recording } => {
+            let recording = identity.then_some(&recording);
+            paper::form(session, out.as_deref(), recording, connection).await
         }
         SessionCommand::Show { session } => show(session, connection).await,
         SessionCommand::List { patient, listing } => {
@@ -315,7 +357,7 @@ async fn readings(
 
 fn unknown_measure(found: &str, monitoring: &v1::Monitoring) -> CliError {
     let known = monitoring.measures.iter();
-    let known: Vec<_> = known.map(|it| format!("{} ({}, {})", it.id, it.name, it.unit)).collect();
+    let known: Vec<_> = known.map(|it| format!("{} ({})", it.id, it.name)).collect();
     CliError::Usage(format!(
         "there is no measure {found} in the plan of this session; it has:\n  {}\nType one of them, \
          such as --read {}=…",
@@ -339,7 +381,7 @@ mod tests {
         let monitoring = v1::Monitoring { measures: vec![measure], ..Default::default() };
         let text = unknown_measure("o2sat", &monitoring).to_string();
         assert!(text.contains("no measure o2sat"), "{text}");
-        assert!(text.contains("spo2 (Oxygen saturation, %)"), "{text}");
+        assert!(text.contains("spo2 (Oxygen saturation)"), "{text}");
         assert!(text.ends_with("--read spo2=…"), "{text}");
     }
 }

@@ -4,12 +4,13 @@ use super::session;
 use crate::cli::output::{Tone, date, fields, moment, quantity, table};
 use crate::cli::words;
 use crate::pb::v1;
+use crate::report::count;
 
 /// A course with its sessions in a line each.
 #[must_use]
 pub(in crate::cli) fn one(course: &v1::Course, plan: &v1::Plan) -> String {
     let opened = format!("{} by {}", moment(course.open_time.as_ref()), course.opened_by);
-    let ended = words::word(course.end_reason().as_str_name(), "COURSE_END_");
+    let ended = words::course_end(course.end_reason());
     let closed = match &course.close_time {
         None => "no, it goes on".to_owned(),
         at => format!("{}: {ended}", moment(at.as_ref())),
@@ -48,7 +49,7 @@ pub(in crate::cli) fn one(course: &v1::Course, plan: &v1::Plan) -> String {
 fn missed(course: &v1::Course) -> String {
     let lines = course.missed.iter().map(|missed| {
         let day = date(missed.planned_date.as_ref());
-        let reason = words::word(missed.reason().as_str_name(), "SESSION_END_");
+        let reason = words::session_end(missed.reason());
         format!("{day}: {reason} ({})", missed.entry)
     });
     lines.collect::<Vec<_>>().join("\n")
@@ -82,7 +83,7 @@ pub(in crate::cli) fn plans(plans: &[v1::Plan]) -> String {
         let phases = plan.phases.iter().map(phase).collect::<Vec<_>>();
         let form = match plan.form_due_days {
             0 => String::new(),
-            within => format!("{}, within {}", plan.form_title, session::counted(within, "day")),
+            within => format!("{}, within {}", plan.form_title, count(within, "day", "days")),
         };
         [plan.name.clone(), plan.title.clone(), plan.drug.clone(), phases.join("\n"), form]
     });
@@ -95,5 +96,5 @@ fn phase(phase: &v1::PlanPhase) -> String {
     } else {
         format!("{} to {} sessions", phase.sessions_min, phase.sessions_max)
     };
-    format!("{}: {sessions}, every {}", phase.id, session::counted(phase.interval_days, "day"))
+    format!("{}: {sessions}, every {}", phase.id, count(phase.interval_days, "day", "days"))
 }

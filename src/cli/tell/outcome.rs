@@ -1,11 +1,12 @@
 //! What the rules made of an act that belongs to patients and their courses.
 
 use super::capitalised;
-use super::session::{alert, counted};
+use super::session::alert;
 use crate::cli::output::{Tone, date, local_times, moment, table};
 use crate::cli::words;
 use crate::pb::v1;
 use crate::pb::v1::outcome::Result as Made;
+use crate::report::{count, severity};
 
 /// In one line, as it stands beside other entries.
 #[must_use]
@@ -22,7 +23,7 @@ pub(super) fn headline(made: &Made) -> String {
         Made::EligibilityRecorded(it) => answered(it),
         Made::CourseOpened(it) => format!("{} is open, by {}", it.course, it.plan),
         Made::CourseClosed(it) => {
-            let sessions = counted(it.sessions, "session");
+            let sessions = count(it.sessions, "session", "sessions");
             format!("{} is closed, after {sessions} with a dose", it.course)
         }
         Made::SessionStarted(it) => started(it),
@@ -76,8 +77,8 @@ pub(super) fn more(made: &Made) -> Option<String> {
 
 fn answered(recorded: &v1::EligibilityRecorded) -> String {
     let stopping: Vec<&str> = stopping(recorded).map(|it| it.question.as_str()).collect();
-    let count = recorded.answers.len();
-    let said = format!("{} recorded for {}", counted(count, "answer"), recorded.patient);
+    let answers = count(recorded.answers.len(), "answer", "answers");
+    let said = format!("{answers} recorded for {}", recorded.patient);
     if stopping.is_empty() { said } else { format!("{said}; STOPS: {}", stopping.join(", ")) }
 }
 
@@ -109,7 +110,7 @@ fn answers(recorded: &v1::EligibilityRecorded) -> String {
 fn started(it: &v1::SessionStarted) -> String {
     let since = match it.days_since_last {
         Some(0) => ", on the day of the last dose".to_owned(),
-        Some(since) => format!(", {} after the last dose", counted(since, "day")),
+        Some(since) => format!(", {} after the last dose", count(since, "day", "days")),
         None => String::new(),
     };
     format!(
@@ -123,8 +124,7 @@ fn started(it: &v1::SessionStarted) -> String {
 }
 
 fn effect(it: &v1::AdverseEffect) -> String {
-    let kind = words::word(it.kind().as_str_name(), "EFFECT_KIND_");
-    let severity = words::word(it.severity().as_str_name(), "EFFECT_SEVERITY_");
+    let (kind, severity) = (crate::report::effect(it.kind()), severity(it.severity()));
     let serious = if it.serious { ", SERIOUS" } else { "" };
     let lasts = if it.end_time.is_some() { "it has ended" } else { "it lasts" };
     format!("{}: {severity} {kind}{serious}; {lasts}", it.name)
@@ -192,7 +192,7 @@ mod tests {
         };
         let observation = v1::Observation { session: "sessions/32".into(), alerts: vec![met] };
         let made = Made::Observation(observation);
-        let said = "ALERT alerts/40-1: systolic 190 mm[Hg] is above 180. Stop the infusion";
+        let said = "ALERT alerts/40-1: systolic 190 mmHg is above 180. Stop the infusion";
         assert_eq!(headline(&made), format!("observation of sessions/32 recorded; {said}"));
         let more = more(&made).unwrap();
         assert!(more.contains(&Tone::Bad.paint(said)), "{more}");

@@ -1,28 +1,22 @@
 //! Sessions: one with everything that belongs to it, and several in a line each.
 
-use std::fmt::Display;
-
 use super::balances;
-use crate::cli::output::{Tone, date, fields, moment, quantity, table};
+use crate::cli::output::{Tone, date, fields, local_times, moment, quantity, table};
 use crate::cli::words;
 use crate::pb::v1;
+use crate::report::{actions, effect, reading, reading_unit, severity, state};
 
 /// A stop criterion that a reading meets, in one line that stands out.
 #[must_use]
 pub(super) fn alert(alert: &v1::Alert) -> String {
-    let reading = alert.reading.clone().unwrap_or_default();
-    format!(
-        "ALERT {}: {} {} {} is {}. {}",
-        alert.name, reading.measure, reading.value, reading.unit, alert.limit, alert.action
-    )
+    let (name, limit, action) = (&alert.name, &alert.limit, &alert.action);
+    let read = alert.reading.as_ref().map(read).unwrap_or_default();
+    format!("ALERT {name}: {read} is {limit}. {action}")
 }
 
-/// `1 day`, `14 days`.
-#[must_use]
-pub(super) fn counted(number: impl Display, noun: &str) -> String {
-    let number = number.to_string();
-    let plural = if number == "1" { "" } else { "s" };
-    format!("{number} {noun}{plural}")
+/// A reading: `systolic 128 mmHg`.
+fn read(it: &v1::Reading) -> String {
+    format!("{} {}", it.measure, reading(it.value, &it.unit))
 }
 
 /// Sessions in a line each.
@@ -37,7 +31,7 @@ pub(in crate::cli) fn many(sessions: &[v1::SessionSummary]) -> String {
             session.name.clone(),
             format!("{}\n{}", session.patient, session.course),
             format!("{} ({})", session.number, session.phase),
-            words::session_state(session.state()).to_owned(),
+            state(session.state()).to_owned(),
             moment(session.start_time.as_ref()),
             quantity(session.ordered_dose.as_ref()),
             quantity(session.given_mass.as_ref()),
@@ -76,8 +70,7 @@ pub(in crate::cli) fn one(session: &v1::Session, plan: &v1::Plan, reader: &str) 
         ("Form", &form(session)),
         ("Measures", &measures(plan)),
     ]);
-    let state = words::session_state(session.state());
-    let mut text = format!("{}  {state}{facts}", session.name);
+    let mut text = format!("{}  {}{facts}", session.name, state(session.state()));
     for block in [
         open_alerts(session),
         titled("Given", given(session)),
@@ -128,7 +121,7 @@ fn ended(session: &v1::Session) -> String {
             text += &format!("; EARLY, approved by {}", discharge.approved_by);
         }
     }
-    let reason = words::word(session.end_reason().as_str_name(), "SESSION_END_");
+    let reason = words::session_end(session.end_reason());
     if reason.is_empty() { text } else { format!("{text}: {reason}") }
 }
 
@@ -143,7 +136,11 @@ fn form(session: &v1::Session) -> String {
 /// The measures that can be read, as they are typed.
 fn measures(plan: &v1::Plan) -> String {
     let measures = plan.monitoring.iter().flat_map(|monitoring| &monitoring.measures);
-    measures.map(|it| format!("{} ({})", it.id, it.unit)).collect::<Vec<_>>().join(", ")
+    let measures = measures.map(|it| match reading_unit(&it.unit).as_str() {
+        "" => it.id.clone(),
+        unit => format!("{} ({unit})", it.id),
+    });
+    measures.collect::<Vec<_>>().join(", ")
 }
 
 fn open_alerts(session: &v1::Session) -> String {
@@ -197,8 +194,7 @@ fn observed(session: &v1::Session) -> String {
         .observations
         .iter()
         .map(|observed| {
-            let reading = |it: &v1::Reading| format!("{} {} {}", it.measure, it.value, it.unit);
-            let readings: Vec<_> = observed.readings.iter().map(reading).collect();
+            let readings: Vec<_> = observed.readings.iter().map(read).collect();
             let alerts: Vec<_> = observed.alerts.iter().map(alert_record).collect();
             [
                 observed.entry.clone(),
@@ -227,15 +223,13 @@ pub(super) fn effects(effects: &[v1::AdverseEffect]) -> String {
     let rows: Vec<_> = effects
         .iter()
         .map(|it| {
-            let severity = words::word(it.severity().as_str_name(), "EFFECT_SEVERITY_");
-            let actions = it.actions().map(|it| words::word(it.as_str_name(), "EFFECT_ACTION_"));
             [
                 it.name.clone(),
-                words::word(it.kind().as_str_name(), "EFFECT_KIND_"),
-                format!("{severity}{}", if it.serious { ", SERIOUS" } else { "" }),
+                effect(it.kind()),
+                format!("{}{}", severity(it.severity()), if it.serious { ", SERIOUS" } else { "" }),
                 moment(it.onset_time.as_ref()),
                 it.end_time.as_ref().map_or("lasts".to_owned(), |end| moment(Some(end))),
-                actions.collect::<Vec<_>>().join(", "),
+                actions(it),
                 it.note.clone(),
             ]
         })
@@ -247,7 +241,7 @@ pub(super) fn effects(effects: &[v1::AdverseEffect]) -> String {
 fn flags(session: &v1::Session) -> String {
     let lines = session.flags.iter().map(|flag| {
         let refused = if flag.refusal { "REFUSED " } else { "" };
-        let line = format!("{}: {refused}{}", flag.entry, flag.message);
+        let line = format!("{}: {refused}{}", flag.entry, local_times(&flag.message));
         if flag.refusal { Tone::Bad.paint(&line) } else { line }
     });
     lines.collect::<Vec<_>>().join("\n")
