@@ -16,4 +16,5 @@ mod hazards;
 mod identities;
 mod ketamine;
 mod requests;
+mod routes;
 mod ward;
