@@ -41,7 +41,7 @@ pub(super) async fn watch(connection: &Connection) -> Result<(), CliError> {
         if term.is_term() {
             term.clear_screen().map_err(CliError::Output)?;
         }
-        let now = board.time.unwrap_or_else(|| timestamp_to_wire(connection.now()));
+        let now = board.server_time.unwrap_or_else(|| timestamp_to_wire(connection.now()));
         let text = tell::board::text(&board.sessions, &now);
         print(&format!("{}, {} entries\n\n{text}", moment(Some(&now)), board.size))?;
     }
