@@ -13,6 +13,7 @@ use super::json::JsonError;
 use super::output::local_times;
 use crate::client::{ClientError, Rejection};
 use crate::cosigner::CosignerError;
+use crate::handover::HandoverError;
 use crate::key::KeyError;
 use crate::server::ServerError;
 use crate::service::{OpenError, ServiceError};
@@ -130,6 +131,12 @@ impl CliError {
             "resource": rejection.resource,
             "violations": violations,
         } })
+    }
+}
+
+impl From<HandoverError> for CliError {
+    fn from(HandoverError { path, source }: HandoverError) -> Self {
+        Self::Write { path, source }
     }
 }
 
