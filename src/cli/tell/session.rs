@@ -95,18 +95,19 @@ pub(super) fn titled(title: &str, block: String) -> String {
 }
 
 fn dose(session: &v1::Session) -> String {
-    match (&session.dose_calculation, session.calculated_by.as_str()) {
-        (None, "") => "none calculated yet".to_owned(),
-        (None, by) => {
-            format!("worked out by {by}; it waits for an independent check and is not shown before")
-        }
-        (Some(dose), by) => format!(
-            "{} by {by}: {} in {}",
-            dose.name,
-            quantity(dose.measured_dose.as_ref()),
-            quantity(dose.measured_amount.as_ref())
-        ),
+    let by = &session.calculated_by;
+    let Some(dose) = &session.dose_calculation else { return "none calculated yet".to_owned() };
+    let name = &dose.name;
+    // Whoever may have to check it gets no more than its name.
+    if dose.measured_dose.is_none() {
+        return format!(
+            "{name} by {by} waits for an independent check (vialedger dose check {name}) and is not \
+             shown before"
+        );
     }
+    let (mass, amount) =
+        (quantity(dose.measured_dose.as_ref()), quantity(dose.measured_amount.as_ref()));
+    format!("{name} by {by}: {mass} in {amount}")
 }
 
 fn ended(session: &v1::Session) -> String {
