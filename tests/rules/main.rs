@@ -12,6 +12,7 @@
 
 mod borders;
 mod conservation;
+mod course;
 mod custody;
 mod doses;
 mod forge;
