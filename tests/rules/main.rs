@@ -13,6 +13,7 @@
 mod borders;
 mod conservation;
 mod course;
+mod courses;
 mod custody;
 mod doses;
 mod forge;
