@@ -7,21 +7,22 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
-use tracing::level_filters::LevelFilter;
 use tracing::subscriber::SetGlobalDefaultError;
 
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, server_exit};
 use crate::cli::exit::Exit;
 use crate::cli::identity;
 use crate::cli::output::{Output, print};
-use crate::cli::serve::{LogForm, LogLevel, ServeArgs};
+use crate::cli::serve::ServeArgs;
 use crate::cli::{self, Cli, Command, Desk};
 use crate::clock::Clock;
+use crate::cosigner::{Connector, Cosignatures, Plan, Submitter};
 use crate::key::Key;
 use crate::server::{Server, ServerError, ServerOptions, TlsFiles, stop_asked};
 use crate::service::{Service, ServiceOptions};
 use crate::store::{LedgerFolder, StoreError};
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry;
+use crate::tlog::{KeyKind, Policy, VerifierKey};
 
 /// Why the program ended without doing what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +45,7 @@ impl AppError {
     fn exit(&self) -> Exit {
         match self {
             Self::Cli(error) => error.exit(),
-            Self::Server(ServerError::Listen { .. }) => Exit::Unavailable,
-            Self::Server(ServerError::Plaintext(_) | ServerError::Tls(_)) => Exit::Config,
+            Self::Server(error) => server_exit(error),
             Self::Log(_) | Self::Signals(_) => Exit::Software,
         }
     }
@@ -116,13 +116,15 @@ fn client_runtime() -> Result<Runtime, CliError> {
 
 /// Opens the ledger and serves it until the operator or the system asks for a stop.
 fn serve(args: &ServeArgs, desk: &Desk) -> Result<Exit, AppError> {
-    telemetry::start(log_format(args.log), log_level(args.log_level))?;
+    telemetry::start(args.log.format(), args.log_level.filter())?;
     let folder = LedgerFolder::new(&args.folder);
     let path = folder.database();
     if !path.is_file() {
         return Err(CliError::from(StoreError::Missing { path }).into());
     }
     let key = Key::load(&folder.signing_key(), None).map_err(CliError::from)?;
+    // Read before anything is opened: a policy that does not hold is a reason not to start.
+    let policy = args.cosigners.as_deref().map(cli::cosigner::read_policy).transpose()?;
     let identities = identity::serving_key(&folder, args.identity_key.as_deref())?;
     if identities.is_new {
         let path = identities.path.display();
@@ -133,17 +135,31 @@ fn serve(args: &ServeArgs, desk: &Desk) -> Result<Exit, AppError> {
     let options = ServiceOptions { clock, identity_key, ..ServiceOptions::default() };
     let (service, writer) =
         Service::open(&args.folder, key.signing_key(), options).map_err(CliError::from)?;
+    let plan = policy.map(|policy| plan(&policy, &service, &key, desk)).transpose()?;
     let runtime = Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     let served = runtime.block_on(async {
         let server = Server::bind(server_options(args, desk)).await?;
         // Taken before anyone is told that the server is there, so that no stop is missed.
         let stop = stop_asked().map_err(AppError::Signals)?;
         announce(&server, &service, args, desk)?;
+        // Dropped with this block: nothing is handed in any more once the server has stopped.
+        let _submitter = plan.map(|plan| {
+            Submitter::start(plan, &service, &Cosignatures::beside(&args.folder), &desk.clock)
+        });
         server.run(service, stop).await;
         Ok(Exit::Good)
     });
     writer.join().map_err(CliError::from)?;
     served
+}
+
+/// Whom the ledger's checkpoints are handed in to.
+fn plan(policy: &Policy, service: &Service, key: &Key, desk: &Desk) -> Result<Plan, CliError> {
+    let config = |error: &dyn ToString| CliError::Config(error.to_string());
+    let name = service.published().state.origin().parse().map_err(|error| config(&error))?;
+    let own = VerifierKey::new(name, KeyKind::Note, key.public_key());
+    let connector = Connector::new(desk.global.ca.as_deref()).map_err(|error| config(&error))?;
+    Plan::new(policy, &own, &connector).map_err(|error| config(&error))
 }
 
 fn server_options(args: &ServeArgs, desk: &Desk) -> ServerOptions {
@@ -175,20 +191,4 @@ fn announce(
     desk.out.value(&json!({ "server": address, "origin": origin, "size": size }), || {
         format!("{origin} ({size} entries) is served at {address}. Ctrl-C stops it.")
     })
-}
-
-fn log_format(form: LogForm) -> LogFormat {
-    match form {
-        LogForm::Text => LogFormat::Text,
-        LogForm::Json => LogFormat::Json,
-    }
-}
-
-fn log_level(level: LogLevel) -> LevelFilter {
-    match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-    }
 }

@@ -8,6 +8,7 @@
 //! `serve` is only read here; a layer above runs it, since no client needs the server. The demo does: it is both sides.
 
 pub mod calc;
+pub mod cosigner;
 mod custody;
 mod demo;
 mod dose;
@@ -128,6 +129,9 @@ pub enum Task {
     Receipt(receipt::ReceiptCommand),
     /// Verify a ledger file from itself and its verifier key alone, without any server
     Verify(verify::VerifyArgs),
+    /// Watch other ledgers as a log cosigner, and have others watch yours
+    #[command(subcommand)]
+    Cosigner(cosigner::CosignerCommand),
     /// Make everything that is derived from the entries again
     Rebuild(init::RebuildArgs),
     /// Dose arithmetic and code checks for anyone, without a ledger
@@ -176,6 +180,7 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Entries(args) => entries::entries(args, desk).await?,
         Task::Receipt(command) => receipt::run(command, desk).await?,
         Task::Verify(args) => return verify::run(&args, desk),
+        Task::Cosigner(command) => return cosigner::run(command, desk).await,
         Task::Rebuild(args) => init::rebuild(&args, desk)?,
         Task::Calc(command) => return calculate(&command, desk),
         Task::Completions(args) => pages::completions(&args)?,

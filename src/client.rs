@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
+use prost::Message;
 use tonic::client::Grpc;
 use tonic::metadata::{AsciiMetadataValue, MetadataValue};
 use tonic::transport::Channel;
@@ -171,10 +172,31 @@ impl Client {
         &self,
         start_index: u64,
     ) -> Result<Streaming<v1::TailEntriesResponse>, ClientError> {
+        let message = v1::TailEntriesRequest { start_index };
+        self.follow("/vialedger.v1.AuditService/TailEntries", message).await
+    }
+
+    /// Follows the open sessions, as a wall display does: at once, after every change, and from time to time.
+    pub async fn watch_sessions(
+        &self,
+    ) -> Result<Streaming<v1::WatchSessionsResponse>, ClientError> {
+        let message = v1::WatchSessionsRequest {};
+        self.follow("/vialedger.v1.CourseService/WatchSessions", message).await
+    }
+
+    async fn follow<Q, A>(
+        &self,
+        path: &'static str,
+        message: Q,
+    ) -> Result<Streaming<A>, ClientError>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
         let mut grpc = self.ready().await?;
-        let mut call = Request::new(v1::TailEntriesRequest { start_index });
+        let mut call = Request::new(message);
         call.metadata_mut().insert("authorization", self.bearer()?);
-        let path = PathAndQuery::from_static("/vialedger.v1.AuditService/TailEntries");
+        let path = PathAndQuery::from_static(path);
         let answer = grpc.server_streaming(call, path, ProstCodec::default()).await;
         answer.map(tonic::Response::into_inner).map_err(|status| ClientError::from_status(&status))
     }

@@ -159,16 +159,16 @@ impl Act {
                 let given = reasons.into_iter();
                 given.filter_map(|(field, text)| Some((field, text.as_deref()?))).collect()
             }
-            Self::Administer(act) => single("above_dose_reason", &act.above_dose_reason),
+            Self::Administer(act) => single("above_dose_reason", act.above_dose_reason.as_deref()),
             Self::MergePatients(act) => vec![("reason", &act.reason)],
             Self::RecordEligibility(act) => notes("overrides.note", &act.overrides),
-            Self::CloseCourse(act) => single("note", &act.note),
+            Self::CloseCourse(act) => single("note", act.note.as_deref()),
             Self::StartSession(act) => notes("overrides.note", &act.overrides),
-            Self::RecordMissedSession(act) => single("note", &act.note),
-            Self::CancelSession(act) => single("note", &act.note),
+            Self::RecordMissedSession(act) => single("note", act.note.as_deref()),
+            Self::CancelSession(act) => single("note", act.note.as_deref()),
             Self::AcknowledgeAlert(act) => vec![("note", &act.note)],
-            Self::RecordAdverseEffect(act) => single("note", &act.note),
-            Self::DischargePatient(act) => single("early_reason", &act.early_reason),
+            Self::RecordAdverseEffect(act) => single("note", act.note.as_deref()),
+            Self::DischargePatient(act) => single("early_reason", act.early_reason.as_deref()),
             _ => Vec::new(),
         }
     }
@@ -238,6 +238,6 @@ fn notes<'a>(field: &'static str, overrides: &'a [Override]) -> Vec<(&'static st
     overrides.iter().filter_map(|item| Some((field, item.note.as_deref()?))).collect()
 }
 
-fn single<'a>(field: &'static str, text: &'a Option<String>) -> Vec<(&'static str, &'a str)> {
-    text.iter().map(|text| (field, text.as_str())).collect()
+fn single<'a>(field: &'static str, text: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
+    text.map(|text| (field, text)).into_iter().collect()
 }

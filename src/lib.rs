@@ -15,6 +15,8 @@
 //! * Whoever acts cannot witness it; whoever changes the rules needs a second person: `tests/rules/custody.rs`,
 //!   `tests/rules/registry.rs`.
 //! * Every refusal has a stable reason, and they come in the documented order: `tests/rules/refusals.rs`.
+//! * A ledger that forks is caught by the first cosigner that saw the other history, with a proof that needs nobody's
+//!   word: `tests/cosigner`.
 //! * What a person signed is stored as the very bytes that were sent: `tests/interop.rs`, where the client is not ours.
 //!
 //! # What it does not do
@@ -51,7 +53,7 @@
 //! | `clock`, `key`, `token` | the only clock; keys in files; bearer tokens |
 //! | `store` | SQLite: the ledger, and beside it the sealed identities |
 //! | `service` | queue, decide, append, receipt |
-//! | `grpc`, `client`, `telemetry` | tonic services, the signing client, the log |
+//! | `grpc`, `client`, `cosigner`, `telemetry` | tonic services, the signing client, log cosigners on both sides, the log |
 //! | `server` | listener, TLS, shutdown |
 //! | `cli` | the commands |
 //! | `app` | from the arguments to the exit status |
@@ -69,6 +71,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod command;
+pub mod cosigner;
 pub mod course;
 pub mod decide;
 pub mod dosing;

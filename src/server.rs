@@ -7,6 +7,7 @@
 //! commit.
 
 mod connection;
+mod cosigner;
 mod tls;
 
 use std::future::Future;
@@ -20,13 +21,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub use cosigner::{CosignerServer, CosignerServerOptions};
 pub use tls::{TlsError, TlsFiles};
 
 use crate::clock::Clock;
 use crate::grpc::Api;
 use crate::grpc::limits::{DRAIN_LIMIT, HANDSHAKE_TIMEOUT, MAX_CONNECTIONS, MAX_HANDSHAKES};
 use crate::service::Service;
-use tls::Tls;
+use tls::{HTTP2, Tls};
 
 /// How long accepting pauses after the system refused a connection, mostly for want of file
 /// descriptors: long enough for some to come back.
@@ -106,7 +108,8 @@ impl Server {
         if options.tls.is_none() && !address.ip().is_loopback() && !options.insecure_plaintext {
             return Err(ServerError::Plaintext(address));
         }
-        let tls = options.tls.clone().map(Tls::load).transpose()?.map(Arc::new);
+        let tls =
+            options.tls.clone().map(|files| Tls::load(files, HTTP2)).transpose()?.map(Arc::new);
         let listen = |source| ServerError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;

@@ -11,11 +11,14 @@
 //! [`load()`] turns the file into the state of the rules, for a start and after a failed commit alike.
 //!
 //! Beside the ledger, and no part of it, [`Identities`] keeps who the patients are: encrypted, in a file of its own.
+//! Two rooms are for log cosigners: [`CosignerStore`] is the memory of one, and [`StoredTree`] proves a ledger's file to
+//! others.
 //!
 //! Only this module names SQLite.
 
 mod append;
 mod connection;
+mod cosigner;
 mod error;
 mod evidence;
 mod folder;
@@ -24,8 +27,12 @@ mod load;
 mod read;
 mod rebuild;
 mod snapshot;
+mod tree;
 
 pub use append::{Batch, Head, NewLedger, Store, StoreOptions};
+pub use cosigner::{
+    CosignerFolder, CosignerReader, CosignerStore, EvidenceRow, MAX_UNPROVEN, Ruling, Standing,
+};
 pub use error::StoreError;
 pub use evidence::Evidence;
 pub use folder::LedgerFolder;
@@ -34,3 +41,4 @@ pub use load::{Loaded, load};
 pub use read::{Reader, Readers};
 pub use rebuild::{RebuildReport, rebuild};
 pub use snapshot::SnapshotParts;
+pub use tree::StoredTree;

@@ -8,6 +8,9 @@
 //! * [`SignedNote`], [`VerifierKey`], [`NoteSigner`]: <https://c2sp.org/signed-note>.
 //! * [`Checkpoint`]: <https://c2sp.org/tlog-checkpoint>.
 //! * [`Cosigner`], [`verify_cosignature`]: `cosignature/v1` of <https://c2sp.org/tlog-cosignature>.
+//! * [`Submission`], [`authenticate`], [`judge`]: `add-checkpoint` of <https://c2sp.org/tlog-witness>, its body and its
+//!   rules; [`SplitView`]: the proof that a log broke them.
+//! * [`Policy`]: <https://c2sp.org/tlog-policy>.
 //! * [`TlogProof`]: <https://c2sp.org/tlog-proof>, the part of a receipt that proves itself.
 //! * [`TilePath`] and the encodings of tiles and entry bundles: <https://c2sp.org/tlog-tiles>.
 //!
@@ -22,10 +25,14 @@
 mod bundle;
 mod checkpoint;
 mod cosignature;
+mod cosigning;
 mod hash;
 mod key;
 mod note;
+mod policy;
 mod proof;
+mod split_view;
+mod submission;
 mod text;
 mod tile;
 mod tree;
@@ -37,12 +44,21 @@ pub use bundle::{
 };
 pub use checkpoint::{Checkpoint, CheckpointError, MAX_EXTENSION_LINES, MAX_ORIGIN_BYTES};
 pub use cosignature::{CosignatureError, Cosigner, MAX_TIMESTAMP_SECONDS, verify_cosignature};
+pub use cosigning::{
+    Authentic, Conflict, Judgement, Kept, KeptCheckpoint, Refused, authenticate, judge,
+};
 pub use hash::{HASH_BYTES, Hash, HashError, empty_root, leaf_hash, node_hash};
 pub use key::{PUBLIC_KEY_BYTES, PublicKey, PublicKeyError, SIGNATURE_BYTES, SignatureError, sign};
 pub use note::{
     MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, NoteError, NoteSignature, NoteSigner, SignedNote,
 };
+pub use policy::{
+    MAX_POLICY_BYTES, MAX_POLICY_ITEMS, Policy, PolicyError, PolicyFault, PolicyKey, PolicyRefusal,
+    PolicyReport,
+};
 pub use proof::{MAX_EXTRA_BYTES, MAX_TLOG_PROOF_BYTES, TlogProof, TlogProofError};
+pub use split_view::{Divergence, MAX_SPLIT_VIEW_BYTES, SplitView, SplitViewError, divergence};
+pub use submission::{MAX_SUBMISSION_BYTES, Submission, SubmissionError};
 pub use tile::{TILE_HASHES, TileKind, TilePath, TilePathError, tile_counts, tile_paths};
 pub use tree::{FullTile, MissingTile, ProofError, RestoreError, Tree, no_tiles};
 pub use verify::{

@@ -16,8 +16,11 @@ use std::process::{Child, Command, Output, Stdio};
 use clap::Parser as _;
 use vialedger::cli::Cli;
 use vialedger::cli::exit::Exit;
+use vialedger::cosigner;
 use vialedger::grpc::limits;
 use vialedger::service;
+use vialedger::store;
+use vialedger::tlog;
 use vialedger::token;
 
 /// The documents, and at least how many commands of ours each shows.
@@ -279,6 +282,22 @@ fn the_limits_in_the_operators_book_are_those_of_the_code() {
         ),
         ("Life of a bearer token", format!("{} min", token::MAX_TOKEN_LIFETIME.as_secs() / 60)),
         ("Clock behind the last entry", format!("{tolerance} s")),
+        ("Body of a submission to a cosigner", kib(tlog::MAX_SUBMISSION_BYTES)),
+        ("Time for that body", seconds(cosigner::http::BODY_TIMEOUT)),
+        (
+            "Unproven conflicts that a cosigner keeps for each log",
+            with_commas(store::MAX_UNPROVEN.try_into().unwrap()),
+        ),
+        (
+            "Cosigner's clock behind its last cosignature",
+            format!("{} s", cosigner::CLOCK_TOLERANCE_SECONDS),
+        ),
+        ("Pause after a cosignature", seconds(cosigner::PAUSE)),
+        ("Longest pause after failures", seconds(cosigner::MAX_BACKOFF)),
+        (
+            "Time until the same checkpoint is handed in again",
+            format!("{} min", cosigner::REFRESH.as_secs() / 60),
+        ),
         ("Entries between two snapshots", with_commas(service::SNAPSHOT_EVERY.try_into().unwrap())),
     ];
     for (what, limit) in rows {
@@ -289,7 +308,12 @@ fn the_limits_in_the_operators_book_are_those_of_the_code() {
 
 #[test]
 fn the_unit_starts_the_server_gives_it_time_to_stop_and_leaves_bad_evidence_alone() {
-    let unit = read("deploy/vialedger.service");
+    for unit in ["deploy/vialedger.service", "deploy/vialedger-cosigner.service"] {
+        require_fitting_unit(&read(unit));
+    }
+}
+
+fn require_fitting_unit(unit: &str) {
     let setting = |name: &str| {
         let mut values = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         let value = values.next().unwrap_or_else(|| panic!("the unit has no {name}"));

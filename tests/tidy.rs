@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 18] = [
     &["clock", "key", "token"],
     &["store"],
     &["service"],
-    &["grpc", "client", "telemetry"],
+    &["grpc", "client", "cosigner", "telemetry"],
     &["server"],
     &["cli"],
     &["app"],

@@ -11,7 +11,9 @@ use tonic::Code;
 use super::exit::Exit;
 use super::json::JsonError;
 use crate::client::{ClientError, Rejection};
+use crate::cosigner::CosignerError;
 use crate::key::KeyError;
+use crate::server::ServerError;
 use crate::service::{OpenError, ServiceError};
 use crate::store::StoreError;
 
@@ -61,6 +63,12 @@ pub enum CliError {
     /// A ledger's folder.
     #[error(transparent)]
     Ledger(#[from] OpenError),
+    /// A log cosigner's folder.
+    #[error(transparent)]
+    Cosigner(#[from] CosignerError),
+    /// A server did not start.
+    #[error(transparent)]
+    Server(#[from] ServerError),
     /// The question was understood and the answer is no.
     #[error("{0}")]
     No(String),
@@ -87,6 +95,8 @@ impl CliError {
             Self::Client(error) => client_exit(error),
             Self::Json(_) => Exit::Protocol,
             Self::Ledger(error) => ledger_exit(error),
+            Self::Cosigner(error) => cosigner_exit(error),
+            Self::Server(error) => server_exit(error),
             Self::No(_) => Exit::No,
         }
     }
@@ -153,9 +163,31 @@ fn ledger_exit(error: &OpenError) -> Exit {
     }
 }
 
+fn cosigner_exit(error: &CosignerError) -> Exit {
+    match error {
+        CosignerError::Store(error) => store_exit(error),
+        CosignerError::Key(error) => key_exit(error),
+        CosignerError::Io { .. } => Exit::Io,
+        CosignerError::Named(_) | CosignerError::NotALog(..) => Exit::Usage,
+        CosignerError::Unnamed { .. } | CosignerError::OtherVerifierKey { .. } => Exit::Config,
+        CosignerError::MemoryLost { .. } => Exit::NoInput,
+    }
+}
+
+/// What it means that a server did not start.
+#[must_use]
+pub fn server_exit(error: &ServerError) -> Exit {
+    match error {
+        ServerError::Listen { .. } => Exit::Unavailable,
+        ServerError::Plaintext(_) | ServerError::Tls(_) => Exit::Config,
+    }
+}
+
 fn store_exit(error: &StoreError) -> Exit {
     match error {
-        StoreError::Missing { .. } | StoreError::IdentitiesMissing { .. } => Exit::NoInput,
+        StoreError::Missing { .. }
+        | StoreError::IdentitiesMissing { .. }
+        | StoreError::NoCosigner { .. } => Exit::NoInput,
         StoreError::Exists { .. } => Exit::CantCreate,
         StoreError::InUse { .. } | StoreError::Busy | StoreError::Full => Exit::TryAgain,
         StoreError::Evidence { .. } | StoreError::HeadMoved { .. } => Exit::No,
@@ -164,6 +196,7 @@ fn store_exit(error: &StoreError) -> Exit {
         | StoreError::NotIdentities { .. }
         | StoreError::IdentityDamaged { .. }
         | StoreError::NotALedger { .. }
+        | StoreError::NotACosigner { .. }
         | StoreError::SchemaOlder { .. }
         | StoreError::SchemaNewer { .. }
         | StoreError::SchemaAltered { .. }
@@ -172,7 +205,7 @@ fn store_exit(error: &StoreError) -> Exit {
         | StoreError::NoWal { .. }
         | StoreError::AnotherIdentityKey { .. }
         | StoreError::AnotherOrigin { .. } => Exit::Config,
-        StoreError::Io { .. } | StoreError::Sqlite(_) => Exit::Io,
+        StoreError::Io { .. } | StoreError::Sqlite(_) | StoreError::CosignerStopped => Exit::Io,
     }
 }
 

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use tracing::level_filters::LevelFilter;
+
+use crate::telemetry::LogFormat;
 
 /// Serve a ledger until SIGTERM or Ctrl-C.
 ///
@@ -29,6 +32,10 @@ pub struct ServeArgs {
     /// absent
     #[arg(long, env = "VIALEDGER_IDENTITY_KEY", value_name = "FILE")]
     pub identity_key: Option<PathBuf>,
+    /// Policy file (c2sp.org/tlog-policy): every checkpoint is handed in to its cosigners, and what
+    /// they sign is kept in the folder `cosignatures`
+    #[arg(long, value_name = "FILE")]
+    pub cosigners: Option<PathBuf>,
     /// Form of the log on standard error
     #[arg(long, default_value = "text")]
     pub log: LogForm,
@@ -57,4 +64,28 @@ pub enum LogLevel {
     Info,
     /// And what each call did
     Debug,
+}
+
+impl LogForm {
+    /// As the log takes it.
+    #[must_use]
+    pub fn format(self) -> LogFormat {
+        match self {
+            Self::Text => LogFormat::Text,
+            Self::Json => LogFormat::Json,
+        }
+    }
+}
+
+impl LogLevel {
+    /// As the log takes it.
+    #[must_use]
+    pub fn filter(self) -> LevelFilter {
+        match self {
+            Self::Error => LevelFilter::ERROR,
+            Self::Warn => LevelFilter::WARN,
+            Self::Info => LevelFilter::INFO,
+            Self::Debug => LevelFilter::DEBUG,
+        }
+    }
 }

@@ -8,13 +8,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::Desk;
+use super::cosigner::{age, ledger_key, read_policy};
 use super::error::CliError;
 use super::exit::Exit;
 use super::output::fields;
 use super::session::verifier_key;
 use crate::audit::{Anchor, Options, Report, Verdict, audit};
+use crate::cosigner::{Cosignatures, clock_seconds};
 use crate::store::{Evidence, LedgerFolder};
-use crate::tlog::{SignedNote, TlogProof};
+use crate::tlog::{Policy, SignedNote, TlogProof};
 
 /// Verify a ledger, without any server.
 ///
@@ -22,7 +24,11 @@ use crate::tlog::{SignedNote, TlogProof};
 /// verifier key (--vkey) must come from outside the ledger's folder, from whoever keeps the
 /// ledger's word: a key from beside the evidence proves nothing about who made it.
 ///
-/// Exit status: 0 good; 1 the evidence is bad; 2 no verdict possible.
+/// With --policy, the checkpoint must also bear as many log cosigners' signatures as the policy asks for: then no other
+/// history with this key can have been shown to them. Without --checkpoint, the newest such one from the folder
+/// `cosignatures` beside the database is taken; the cosigners' keys come from the policy, not from there.
+///
+/// Exit status: 0 good; 1 the evidence is bad; 2 no verdict possible, also where cosignatures are missing.
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
     /// The ledger's database, or the folder that it is in
@@ -30,14 +36,24 @@ pub struct VerifyArgs {
     /// A checkpoint or a receipt that was kept elsewhere: excludes a tail that was cut off
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// Policy file (c2sp.org/tlog-policy): which log cosigners must have signed the checkpoint
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
 }
 
 /// Verifies and tells.
 pub(super) fn run(args: &VerifyArgs, desk: &Desk) -> Result<Exit, CliError> {
     // Whatever keeps the audit from being made leaves the question open: that is no verdict, not an
     // error.
-    let report = examine(args, desk).unwrap_or_else(|error| Report::no_verdict(error.to_string()));
-    desk.out.value(&json(&report), || text(&report))?;
+    let (report, cosigned) = examine(args, desk)
+        .unwrap_or_else(|error| (Report::no_verdict(error.to_string()), Vec::new()));
+    let mut value = json(&report);
+    if let Some(fields) = value.as_object_mut().filter(|_| args.policy.is_some()) {
+        let by: Vec<_> =
+            cosigned.iter().map(|(name, time)| json!({ "name": name, "time": time })).collect();
+        fields.insert("cosigned".to_owned(), json!(by));
+    }
+    desk.out.value(&value, || text(&report) + &cosigned_text(&cosigned, desk))?;
     Ok(match report.verdict {
         Verdict::Good => Exit::Good,
         Verdict::Bad => Exit::No,
@@ -45,10 +61,63 @@ pub(super) fn run(args: &VerifyArgs, desk: &Desk) -> Result<Exit, CliError> {
     })
 }
 
-fn examine(args: &VerifyArgs, desk: &Desk) -> Result<Report, CliError> {
-    let verifier_key = verifier_key(desk.global.vkey.as_deref(), None)?;
+/// A report, and who cosigned its anchor by the names of the policy, and when.
+type Examined = (Report, Vec<(String, u64)>);
+
+fn examine(args: &VerifyArgs, desk: &Desk) -> Result<Examined, CliError> {
+    let given = desk.global.vkey.as_deref();
     let checkpoint = args.checkpoint.as_deref().map(checkpoint).transpose()?;
-    judge(&args.ledger, &Options { verifier_key, checkpoint })
+    let Some(policy) = args.policy.as_deref().map(read_policy).transpose()? else {
+        let verifier_key = verifier_key(given, None)?;
+        let report = judge(&args.ledger, &Options { verifier_key, checkpoint })?;
+        return Ok((report, Vec::new()));
+    };
+    let verifier_key = ledger_key(&policy, given)?;
+    let checkpoint = match checkpoint {
+        Some(checkpoint) => Some(checkpoint),
+        None if policy.asks_for_cosignatures() => newest_under(&policy, &args.ledger)?,
+        None => None,
+    };
+    let under = under(&policy, checkpoint.as_ref());
+    let report = judge(&args.ledger, &Options { verifier_key, checkpoint })?;
+    // Bad evidence is bad whoever cosigned it; good evidence is not good enough.
+    match under {
+        Ok(cosigned) => Ok((report, cosigned)),
+        Err(why) if report.verdict == Verdict::Good => Ok((Report::no_verdict(why), Vec::new())),
+        Err(_) => Ok((report, Vec::new())),
+    }
+}
+
+/// Who cosigned a checkpoint, if that is enough for a policy.
+fn under(policy: &Policy, checkpoint: Option<&SignedNote>) -> Result<Vec<(String, u64)>, String> {
+    let Some(checkpoint) = checkpoint else {
+        let none =
+            "no checkpoint with the cosignatures that the policy asks for: give --checkpoint";
+        return if policy.asks_for_cosignatures() { Err(none.to_owned()) } else { Ok(Vec::new()) };
+    };
+    if !policy.logs().is_empty() {
+        policy.checkpoint(checkpoint).map_err(|error| error.to_string())?;
+    }
+    let report = policy.cosignatures(checkpoint).map_err(|error| error.to_string())?;
+    if report.quorum {
+        return Ok(report.cosigned);
+    }
+    let by: Vec<_> = report.cosigned.into_iter().map(|(name, _)| name).collect();
+    let by = if by.is_empty() { "nobody in it".to_owned() } else { by.join(", ") };
+    Err(format!("the checkpoint has fewer cosignatures than the policy asks for: by {by}"))
+}
+
+fn newest_under(policy: &Policy, ledger: &Path) -> Result<Option<SignedNote>, CliError> {
+    let newest = Cosignatures::beside(ledger).newest_under(policy);
+    let newest = newest.map_err(|error| CliError::Data(error.to_string()))?;
+    Ok(newest.map(|(note, _)| note))
+}
+
+fn cosigned_text(cosigned: &[(String, u64)], desk: &Desk) -> String {
+    let now = clock_seconds(&desk.clock);
+    let by = |(name, time): &(String, u64)| format!("{name} (age: {})", age(now, *time));
+    let by: Vec<_> = cosigned.iter().map(by).collect();
+    if by.is_empty() { String::new() } else { format!("\n  Cosigned by {}", by.join(", ")) }
 }
 
 /// Audits a ledger's database, or the one in a folder, with nothing but what the auditor brings along.

@@ -89,9 +89,8 @@ pub fn replay(
     let first = context.and_then(|context| context.first_dose_limit.as_ref());
     let first = first.and_then(|first| quantity_from_wire(first).ok());
     let sum = Sum::of(protocol, product, inputs, sizes, first)?;
-    let rises = context.map_or(0, |context| context.rises);
     let expires = expiry(protocol, moment);
-    let requirement = requirement(record, protocol, inputs, rises);
+    let requirement = requirement(record, protocol, sum.dose, context);
     let context = context.cloned();
     Ok(v1::DoseCalculation { context, ..sum.message(record, inputs, expires, requirement) })
 }
@@ -149,7 +148,7 @@ fn work(state: &State, inputs: &DoseInputs, now: Timestamp) -> Result<Worked, Re
 
     let expires = expiry(protocol, now);
     let rises = context.rises;
-    let requirement = requirement(record, protocol, inputs, rises);
+    let requirement = requirement(record, protocol, sum.dose, Some(&context));
     let (amount, containers) = (sum.measured.amount, sum.plan.count());
     let ordered = sum.dose;
     let mut flags = flags;
@@ -164,14 +163,16 @@ fn work(state: &State, inputs: &DoseInputs, now: Timestamp) -> Result<Worked, Re
     Ok(Worked { message, flags, amount, containers, expires, ordered, rises, passed })
 }
 
-/// Whether a second person must work the dose out, and which.
+/// Whether a second person must work the dose out, and which. A rise beyond what one prescriber may order takes a
+/// second prescriber; going on with a dose that was agreed on takes nobody.
 fn requirement(
     record: &FormularyRecord,
     protocol: &Protocol,
-    inputs: &DoseInputs,
-    rises: u32,
+    dose: Quantity,
+    context: Option<&v1::DoseContext>,
 ) -> CheckRequirement {
-    let plan = inputs.session.and_then(|_| record.formulary.plan_of(&protocol.id));
+    let plan = record.formulary.plan_of(&protocol.id);
+    let rises = context.filter(|context| raises(dose, context)).map_or(0, |context| context.rises);
     if plan.is_some_and(|plan| rises > u32::from(plan.history.rises_alone)) {
         CheckRequirement::SecondPrescriber
     } else if protocol.policy.double_check {
@@ -179,6 +180,13 @@ fn requirement(
     } else {
         CheckRequirement::Unspecified
     }
+}
+
+/// Whether a dose is more than the one before it in the course.
+fn raises(dose: Quantity, context: &v1::DoseContext) -> bool {
+    let last = context.last_dose.as_ref().and_then(|last| quantity_from_wire(last).ok());
+    let last = last.and_then(|last| last.convert(dose.unit()).ok());
+    last.is_some_and(|last| dose.value() > last.value())
 }
 
 fn expiry(protocol: &Protocol, now: Timestamp) -> Timestamp {

@@ -138,7 +138,7 @@ impl Handlers {
 
     /// While a calculation waits for its independent check, only who made it and auditors see it: whoever checks must
     /// not have the first result before their eyes.
-    fn may_see(
+    pub(super) fn may_see(
         &self,
         asking: &PersonName,
         asked: CalculationName,

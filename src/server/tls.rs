@@ -49,6 +49,12 @@ pub enum TlsError {
     Authorities(#[from] VerifierBuilderError),
 }
 
+/// HTTP/2 in ALPN's spelling (RFC 9113, section 3.2).
+pub(super) const HTTP2: &[u8] = b"h2";
+
+/// HTTP/1.1 in ALPN's spelling (RFC 7301).
+pub(super) const HTTP1: &[u8] = b"http/1.1";
+
 /// What tells a changed file from an unchanged one.
 type Stamp = [Option<(SystemTime, u64)>; 3];
 
@@ -56,15 +62,17 @@ type Stamp = [Option<(SystemTime, u64)>; 3];
 #[derive(Debug)]
 pub(super) struct Tls {
     files: TlsFiles,
+    protocol: &'static [u8],
     current: RwLock<(Stamp, Arc<ServerConfig>)>,
 }
 
 impl Tls {
-    pub(super) fn load(files: TlsFiles) -> Result<Self, TlsError> {
+    /// Reads the files, to speak one protocol over what they secure.
+    pub(super) fn load(files: TlsFiles, protocol: &'static [u8]) -> Result<Self, TlsError> {
         // The stamp comes first: a file that changes in between is then read once more.
         let stamp = stamp(&files);
-        let config = Arc::new(read(&files)?);
-        Ok(Self { files, current: RwLock::new((stamp, config)) })
+        let config = Arc::new(read(&files, protocol)?);
+        Ok(Self { files, protocol, current: RwLock::new((stamp, config)) })
     }
 
     /// An acceptor with the newest certificate that holds.
@@ -79,7 +87,7 @@ impl Tls {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.0 != stamp {
             current.0 = stamp;
-            match read(&self.files) {
+            match read(&self.files, self.protocol) {
                 Ok(config) => {
                     current.1 = Arc::new(config);
                     tracing::info!("the certificate has changed and is in use");
@@ -101,7 +109,7 @@ fn stamp(files: &TlsFiles) -> Stamp {
     [of(&files.certificate), of(&files.key), files.client_authorities.as_deref().and_then(of)]
 }
 
-fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
+fn read(files: &TlsFiles, protocol: &[u8]) -> Result<ServerConfig, TlsError> {
     let provider = provider();
     let chain = certificates(&files.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|source| TlsError::File {
@@ -124,7 +132,7 @@ fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
         }
     };
     let mut config = builder.with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     Ok(config)
 }
 

@@ -146,7 +146,8 @@ fn open_ledger(path: &Path, access: OpenFlags) -> Result<Connection, StoreError>
     }
 }
 
-fn set_up_writer(
+/// Sets a connection up to write: every commit is synced before it returns.
+pub(super) fn set_up_writer(
     connection: &Connection,
     busy_timeout: Duration,
     max_pages: Option<u32>,

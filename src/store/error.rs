@@ -32,13 +32,13 @@ pub enum StoreError {
         /// The file that is in the way.
         path: PathBuf,
     },
-    /// Another process has the ledger open for writing.
+    /// Another process has the ledger, or the cosigner's memory, open for writing.
     #[error(
-        "the ledger in {} is in use ({holder}); stop that process first, or use another folder",
+        "the folder {} is in use ({holder}); stop that process first, or use another folder",
         folder.display()
     )]
     InUse {
-        /// The ledger's folder.
+        /// The folder.
         folder: PathBuf,
         /// What the holder wrote into the lock file, such as "process 4711".
         holder: String,
@@ -90,6 +90,27 @@ pub enum StoreError {
         /// Whether `rebuild` makes it again.
         derived: bool,
     },
+    /// There is no log cosigner here.
+    #[error(
+        "there is no cosigner's memory at {}; a new cosigner is begun with `vialedger cosigner key`. If there was one, \
+         find its file: with an empty memory its key would sign what it must not",
+        path.display()
+    )]
+    NoCosigner {
+        /// The database that was looked for.
+        path: PathBuf,
+    },
+    /// The file is not a cosigner's memory, or one of another version.
+    #[error("{} is not the memory of a cosigner, or one of another version of this program", path.display())]
+    NotACosigner {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk failed under the cosigner.
+    #[error(
+        "the disk failed, so nothing is cosigned before a restart has read again what is there"
+    )]
+    CosignerStopped,
     /// SQLite cannot keep a write-ahead log here.
     #[error(
         "SQLite keeps the journal mode {mode:?} where WAL is needed; put the ledger on a local disk"

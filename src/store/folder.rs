@@ -69,35 +69,9 @@ impl LedgerFolder {
         self.root.join("ledger.db.unfinished")
     }
 
-    fn lock_file(&self) -> PathBuf {
-        self.root.join("ledger.lock")
-    }
-
     /// Takes the folder for this process until the lock is dropped; refused while anyone else has it.
-    ///
-    /// The lock is the operating system's, on a file of its own: SQLite's locks guard single transactions, and closing
-    /// any second handle to `ledger.db` would drop them. It goes with the process, however that ends, so a file left
-    /// behind by a crash locks nobody out.
     pub(super) fn lock(&self) -> Result<FolderLock, StoreError> {
-        let path = self.lock_file();
-        let failed = |source| StoreError::Io { path: path.clone(), source };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Only words for the message: a holder that cannot be read is still a holder.
-                let _ = (&mut file).take(MAX_HOLDER_BYTES).read_to_string(&mut holder);
-                let holder = holder.trim().to_owned();
-                return Err(StoreError::InUse { folder: self.root.clone(), holder });
-            }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
-        file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
-        writeln!(file, "process {}", std::process::id()).map_err(failed)?;
-        Ok(FolderLock { _file: file })
+        lock(&self.root, "ledger.lock")
     }
 
     /// Makes the names of new files in the folder durable.
@@ -107,7 +81,34 @@ impl LedgerFolder {
     }
 }
 
-/// The right to write in a ledger's folder, held for as long as this lives.
+/// Takes a folder for this process until the lock is dropped; refused while anyone else has it.
+///
+/// The lock is the operating system's, on a file of its own: SQLite's locks guard single transactions, and closing any
+/// second handle to a database would drop them. It goes with the process, however that ends, so a file left behind by a
+/// crash locks nobody out.
+pub(super) fn lock(folder: &Path, file: &str) -> Result<FolderLock, StoreError> {
+    let path = folder.join(file);
+    let failed = |source| StoreError::Io { path: path.clone(), source };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // Only words for the message: a holder that cannot be read is still a holder.
+            let _ = (&mut file).take(MAX_HOLDER_BYTES).read_to_string(&mut holder);
+            let holder = holder.trim().to_owned();
+            return Err(StoreError::InUse { folder: folder.to_owned(), holder });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
+    writeln!(file, "process {}", std::process::id()).map_err(failed)?;
+    Ok(FolderLock { _file: file })
+}
+
+/// The right to write in a ledger's or a cosigner's folder, held for as long as this lives.
 #[derive(Debug)]
 pub(super) struct FolderLock {
     _file: File,

@@ -132,6 +132,10 @@ impl Signed {
         Err(format!("the entries have the root {found}, the checkpoint of size {size} has {root}"))
     }
 
+    pub(super) fn into_note(self) -> SignedNote {
+        self.note
+    }
+
     fn loaded(self, replay: Replay, snapshot: Option<u64>, unusable: Vec<String>) -> Loaded {
         let Replay { state, tree } = replay;
         Loaded { state, tree, checkpoint: self.note, snapshot, unusable }
@@ -181,7 +185,7 @@ fn resume(
 }
 
 /// The tree over the first `size` entries: from the stored tiles, and the entries after the last full one.
-fn tree_at(reader: &Reader, size: u64) -> Result<Result<Tree, String>, StoreError> {
+pub(super) fn tree_at(reader: &Reader, size: u64) -> Result<Result<Tree, String>, StoreError> {
     let open = size - size % u64::from(TILE_HASHES);
     let mut leaves = Vec::new();
     reader.visit_entries(open..size, |_, entry| {

@@ -188,6 +188,19 @@ impl SignedNote {
         Ok(signatures)
     }
 
+    /// The note with the signature lines under these keys' names and ids, and no others. Whether they
+    /// hold is not looked at.
+    pub fn only_by(&self, keys: &[&VerifierKey]) -> Result<Self, NoteError> {
+        let by_one = |line: &&NoteSignature| {
+            keys.iter().any(|key| line.name == *key.name() && line.id == key.id())
+        };
+        let signatures: Vec<_> = self.signatures.iter().filter(by_one).cloned().collect();
+        if signatures.is_empty() {
+            return Err(NoteError::Unsigned);
+        }
+        Ok(Self { text: self.text.clone(), signatures })
+    }
+
     fn check_length(&self) -> Result<(), NoteError> {
         let found = self.to_string().len();
         if found > MAX_NOTE_BYTES { Err(NoteError::TooLong { found }) } else { Ok(()) }

@@ -34,7 +34,7 @@ use RefusalClass::{
     Aborted, AlreadyExists, NotFound, PermissionDenied, Precondition, Unauthenticated,
 };
 
-/// Said by a server that holds the identities, before the rules are asked: `tests/promises/identity.rs`.
+/// Said by a server that holds the identities, before the rules are asked: `tests/course/identities.rs`.
 const SAID_BY_THE_SERVICE: [&str; 3] = ["AGE_DIFFERS", "IDENTITY_NOT_HELD", "IDENTITY_IN_TEXT"];
 
 /// One row for each reason that does not belong to treatment, in order of precedence.
