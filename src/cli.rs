@@ -15,6 +15,8 @@ mod dose;
 mod entries;
 pub mod error;
 pub mod exit;
+mod export;
+mod files;
 mod formulary;
 pub mod identity;
 mod init;
@@ -26,6 +28,7 @@ pub mod output;
 mod pages;
 mod parse;
 mod person;
+mod proof;
 mod receipt;
 mod registry;
 pub mod serve;
@@ -127,11 +130,20 @@ pub enum Task {
     /// Fetch and verify the proofs that entries are in the ledger
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// Prove that an entry is in the ledger, or that the ledger begins with an older one
+    #[command(subcommand)]
+    Proof(proof::ProofCommand),
     /// Verify a ledger file from itself and its verifier key alone, without any server
     Verify(verify::VerifyArgs),
     /// Watch other ledgers as a log cosigner, and have others watch yours
     #[command(subcommand)]
     Cosigner(cosigner::CosignerCommand),
+    /// Write what is to be handed over into a folder of its own, without any server
+    #[command(subcommand)]
+    Export(export::ExportCommand),
+    /// Change the key that patients' identities are encrypted with
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
     /// Make everything that is derived from the entries again
     Rebuild(init::RebuildArgs),
     /// Dose arithmetic and code checks for anyone, without a ledger
@@ -178,9 +190,12 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Witness(args) => custody::witness(args, desk).await?,
         Task::Return(args) => custody::give_back(args, desk).await?,
         Task::Entries(args) => entries::entries(args, desk).await?,
-        Task::Receipt(command) => receipt::run(command, desk).await?,
+        Task::Receipt(command) => return receipt::run(command, desk).await,
+        Task::Proof(command) => return proof::run(command, desk).await,
         Task::Verify(args) => return verify::run(&args, desk),
         Task::Cosigner(command) => return cosigner::run(command, desk).await,
+        Task::Export(command) => export::run(&command, desk)?,
+        Task::Identity(command) => identity::run(&command, desk)?,
         Task::Rebuild(args) => init::rebuild(&args, desk)?,
         Task::Calc(command) => return calculate(&command, desk),
         Task::Completions(args) => pages::completions(&args)?,

@@ -22,7 +22,7 @@ mod treatment;
 
 use std::collections::BTreeSet;
 
-pub use authority::REGISTRARS;
+pub use authority::{REGISTRARS, rights};
 pub use delivery::received;
 pub use dose::{preview, replay};
 pub use policy::{CLOCK_SKEW, IDENTITY_OPEN_FOR, LATE_AFTER, WITNESS_WITHIN};

@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::json::JsonError;
 use crate::client::{ClientError, Rejection};
 use crate::cosigner::CosignerError;
+use crate::handover::HandoverError;
 use crate::key::KeyError;
 use crate::server::ServerError;
 use crate::service::{OpenError, ServiceError};
@@ -129,6 +130,12 @@ impl CliError {
             "resource": rejection.resource,
             "violations": violations,
         } })
+    }
+}
+
+impl From<HandoverError> for CliError {
+    fn from(HandoverError { path, source }: HandoverError) -> Self {
+        Self::Write { path, source }
     }
 }
 

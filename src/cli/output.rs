@@ -10,8 +10,10 @@ use serde::Serialize;
 
 use super::error::CliError;
 use super::json::Schema;
-use crate::pb::v1;
-use crate::wire::{date_from_wire, quantity_from_wire, timestamp_from_wire};
+use crate::wire::timestamp_from_wire;
+
+// One formatter prints quantities and days, on the screen as on paper.
+pub use crate::report::{date, quantity};
 
 /// Where a command's answer goes, in one of the two forms.
 #[derive(Clone, Copy, Debug)]
@@ -100,21 +102,6 @@ pub fn fields(fields: &[(&str, &dyn Display)]) -> String {
     text
 }
 
-/// A quantity as it is printed for people: `36.25 mg`, `1,000 mL`; nothing where there is none.
-#[must_use]
-pub fn quantity(wire: Option<&v1::Quantity>) -> String {
-    wire.map_or_else(String::new, |wire| {
-        quantity_from_wire(wire)
-            .map_or_else(|_| format!("{} {}", wire.value, wire.unit), |found| found.to_string())
-    })
-}
-
-/// A day as it is printed for people: `2028-03-31`; nothing where there is none.
-#[must_use]
-pub fn date(wire: Option<&v1::Date>) -> String {
-    wire.and_then(|wire| date_from_wire(wire).ok()).map_or_else(String::new, |day| day.to_string())
-}
-
 /// A moment in this device's time zone, with that zone's offset: `2026-11-20 22:15:07 -05:00`;
 /// nothing where there is none.
 #[must_use]
@@ -130,11 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_absent_is_blank_and_what_is_there_has_its_unit() {
-        assert_eq!(quantity(None), "");
-        let dose = v1::Quantity { value: "1000".into(), unit: "ug".into() };
-        assert_eq!(quantity(Some(&dose)), "1,000 mcg");
-        assert_eq!(date(Some(&v1::Date { year: 2028, month: 3, day: 31 })), "2028-03-31");
-        assert_eq!(moment(None), "");
+    fn what_is_absent_is_blank() {
+        assert_eq!((quantity(None), date(None), moment(None)), Default::default());
     }
 }

@@ -203,7 +203,7 @@ fn parse(index: u64, entry: &[u8]) -> Result<ParsedEntry, ServiceError> {
     })
 }
 
-fn proof_failed(error: ProofError<StoreError>) -> ServiceError {
+pub(super) fn proof_failed(error: ProofError<StoreError>) -> ServiceError {
     match error {
         ProofError::Tile { .. } | ProofError::AlteredTile { .. } => {
             tracing::error!(%error, "a stored tile is of no use; run `vialedger rebuild`");
