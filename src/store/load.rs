@@ -18,7 +18,7 @@ use crate::tlog::{
 };
 
 /// Version of the state's serialised form. Raised with every change to what [`State`] is made of.
-const STATE_FORMAT: u32 = 2;
+const STATE_FORMAT: u32 = 3;
 
 /// What the ledger's file amounts to.
 #[derive(Debug)]
