@@ -197,3 +197,9 @@ pub(super) fn audited_root(entry: &ParsedEntry) -> Option<(u64, Hash)> {
         _ => None,
     }
 }
+
+/// The key that an entry says is the ledger's, as its first or in another's place.
+#[must_use]
+pub fn ledger_key(entry: &ParsedEntry) -> Option<VerifierKey> {
+    next_key(entry).or_else(|| named_key(entry)?.parse().ok())
+}

@@ -39,8 +39,13 @@ impl Case<'_> {
             format!("the ledger's key {previous} was replaced by {next}: {why}"),
         );
         draft.touch(&LEDGER_KEY);
-        let key = LedgerKey { key, verifier_key: next, entry: self.index, replaced: None };
-        draft.change(Change::RotateKey(key));
+        draft.change(Change::RotateKey(LedgerKey {
+            key,
+            verifier_key: next,
+            entry: self.index,
+            began: self.now,
+            replaced: None,
+        }));
         Ok(draft)
     }
 

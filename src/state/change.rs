@@ -52,12 +52,16 @@ impl State {
     pub(super) fn make(&mut self, change: &Change, entry: &SealedEntry) {
         match change {
             Change::Begin(site, key) => {
-                let verifier_key = site.verifier_key.clone();
-                let key = LedgerKey { key: *key, verifier_key, entry: 0, replaced: None };
                 self.site = Some(Arc::clone(site));
-                self.put_ledger_key(key, entry.recorded_time());
+                self.put_ledger_key(LedgerKey {
+                    key: *key,
+                    verifier_key: site.verifier_key.clone(),
+                    entry: entry.index(),
+                    began: entry.recorded_time(),
+                    replaced: None,
+                });
             }
-            Change::RotateKey(key) => self.put_ledger_key(key.clone(), entry.recorded_time()),
+            Change::RotateKey(key) => self.put_ledger_key(key.clone()),
             Change::RecordSelfAudit(audit) => self.self_audit = Some(audit.clone()),
             Change::PutPerson(name, person) => {
                 self.people.insert(name.clone(), person.clone());

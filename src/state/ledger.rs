@@ -19,6 +19,8 @@ pub struct LedgerKey {
     pub verifier_key: String,
     /// The entry that it began with: 0, or a rotation.
     pub entry: u64,
+    /// When that entry was recorded.
+    pub began: Timestamp,
     /// When another took its place; nothing while it is the ledger's.
     pub replaced: Option<Timestamp>,
 }
@@ -54,9 +56,9 @@ impl State {
         self.self_audit.as_ref()
     }
 
-    pub(super) fn put_ledger_key(&mut self, key: LedgerKey, now: Timestamp) {
+    pub(super) fn put_ledger_key(&mut self, key: LedgerKey) {
         if let Some((_, last)) = self.ledger_keys.get_max() {
-            let last = LedgerKey { replaced: Some(now), ..last.clone() };
+            let last = LedgerKey { replaced: Some(key.began), ..last.clone() };
             self.ledger_keys.insert(last.entry, last);
         }
         if let Some(site) = &self.site {
