@@ -52,7 +52,10 @@ pub(super) fn run(command: &LedgerCommand, desk: &Desk) -> Result<(), CliError> 
         let facts = fields(&[
             ("Until now", &previous),
             ("From now on", &next),
-            ("", &"Hand the new line out; entry and checkpoint prove it to whoever has the old one."),
+            (
+                "",
+                &"Hand the new line out; entry and checkpoint prove it to whoever has the old one.",
+            ),
             ("", &"Policies of log cosigners must name it before they sign again."),
         ]);
         format!("The ledger's key was rotated by entries/{index}.{facts}")

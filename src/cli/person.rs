@@ -162,14 +162,9 @@ pub(super) async fn run(command: PersonCommand, desk: &Desk) -> Result<(), CliEr
                 Some(text) => decode("--public-key", &text)?,
                 None => only_key(session, &person).await?,
             };
-            let compromised_time =
-                compromised_since.map(|moment| moment.resolve(session.now()));
-            let act = v1::RevokeKeyRequest {
-                public_key,
-                reason,
-                compromised_time,
-                ..Default::default()
-            };
+            let compromised_time = compromised_since.map(|moment| moment.resolve(session.now()));
+            let act =
+                v1::RevokeKeyRequest { public_key, reason, compromised_time, ..Default::default() };
             session.record(act, &recording).await
         }
     }

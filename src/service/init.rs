@@ -12,9 +12,7 @@ use crate::command::{Act, Command, Violation};
 use crate::decide::decide;
 use crate::ledger::{Receipt, SignedRequest};
 use crate::state::{State, Subject};
-use crate::store::{
-    LedgerFolder, NewLedger, Reader, Store, StoreError, is_signed_by, named_key,
-};
+use crate::store::{LedgerFolder, NewLedger, Reader, Store, StoreError, is_signed_by, named_key};
 use crate::time::Timestamp;
 use crate::tlog::{NoteSigner, Tree, no_tiles};
 

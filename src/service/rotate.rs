@@ -145,12 +145,7 @@ fn finish(folder: &LedgerFolder, state: &State) -> Result<(), OpenError> {
     write_verifier_key(folder, state)
 }
 
-fn request(
-    old: &NoteSigner,
-    new: &NoteSigner,
-    reason: &str,
-    request_id: String,
-) -> SignedRequest {
+fn request(old: &NoteSigner, new: &NoteSigner, reason: &str, request_id: String) -> SignedRequest {
     let ledger = old.verifier_key().name().to_string();
     let (previous, next) = (old.verifier_key().to_string(), new.verifier_key().to_string());
     let body = ledger_possession_body(&ledger, &previous, &next);

@@ -25,7 +25,7 @@ use crate::clock::Stopwatch;
 use crate::command::RequestId;
 use crate::ledger::{RequestKind, SignedRequest};
 use crate::pb::v1;
-use crate::store::{Evidence, LedgerFolder};
+use crate::store::{Evidence, LedgerFolder, StoreError};
 use crate::time::Timestamp;
 use crate::tlog::NoteSigner;
 
@@ -221,7 +221,7 @@ fn examine_file(
         ServiceError::Internal
     })?;
     let examined = pool.install(|| {
-        let evidence = Evidence::open(database)?;
+        let evidence = Evidence::open(database).map_err(|error| unreadable(database, &error))?;
         let since = plan.since.as_ref().map_or(0, Audited::size);
         let entries = evidence.entries_from(since.saturating_sub(1));
         let entries = entries.take_while(|_| status.refusal().is_none());
@@ -232,4 +232,16 @@ fn examine_file(
         Some(refusal) => Err(refusal),
         None => Ok(examined),
     }
+}
+
+/// A lock or a full disk passes, and so does a want of file descriptors. Whatever else keeps the file from being read is
+/// what an audit is there to find.
+fn unreadable(database: &Path, error: &StoreError) -> ServiceError {
+    let passes = matches!(error, StoreError::Busy | StoreError::Full)
+        || (error.is_disk_failure() && !matches!(error, StoreError::Damaged(_)));
+    if passes && database.is_file() {
+        tracing::warn!(%error, "the evidence could not be opened to be audited");
+        return ServiceError::Internal;
+    }
+    ServiceError::EvidenceBad(error.to_string())
 }

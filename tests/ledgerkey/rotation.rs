@@ -156,7 +156,9 @@ async fn receipts_from_before_and_after_verify_with_either_key_and_the_rotations
             chain.verify(receipt).unwrap();
         }
     }
-    assert!(KeyChain::new(old).learn(&ParsedEntry::parse(after[0].entry.clone()).unwrap()).is_err());
+    assert!(
+        KeyChain::new(old).learn(&ParsedEntry::parse(after[0].entry.clone()).unwrap()).is_err()
+    );
 }
 
 #[tokio::test]

@@ -107,20 +107,26 @@ async fn a_rotation_to_a_key_that_is_not_held_cannot_be_read() {
     let cosigner = "x+530d903a+BekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k".to_owned();
     let bad = [
         ("possession", v1::RotateLedgerKeyRequest { possession: vec![0; 64], ..good.clone() }),
-        ("possession", v1::RotateLedgerKeyRequest {
-            // A proof for another key's place.
-            possession: rotation(&clinic, &first, &key_of("x")).possession,
-            ..good.clone()
-        }),
+        (
+            "possession",
+            v1::RotateLedgerKeyRequest {
+                // A proof for another key's place.
+                possession: rotation(&clinic, &first, &key_of("x")).possession,
+                ..good.clone()
+            },
+        ),
         ("verifier_key", v1::RotateLedgerKeyRequest { verifier_key: cosigner, ..good.clone() }),
-        ("previous_verifier_key", v1::RotateLedgerKeyRequest {
-            previous_verifier_key: String::new(),
-            ..good.clone()
-        }),
-        ("previous_verifier_key", v1::RotateLedgerKeyRequest {
-            ledger: "another.example/ledger".to_owned(),
-            ..good.clone()
-        }),
+        (
+            "previous_verifier_key",
+            v1::RotateLedgerKeyRequest { previous_verifier_key: String::new(), ..good.clone() },
+        ),
+        (
+            "previous_verifier_key",
+            v1::RotateLedgerKeyRequest {
+                ledger: "another.example/ledger".to_owned(),
+                ..good.clone()
+            },
+        ),
     ];
     for (field, message) in bad {
         let violations =
