@@ -39,7 +39,7 @@ pub use evidence::Evidence;
 pub use export::Copied;
 pub use folder::{FolderLock, LedgerFolder};
 pub use identities::{Identities, SealedIdentities, rekey};
-pub use load::{Loaded, is_signed_by, load, named_key, state_format};
+pub use load::{Loaded, is_signed_by, load, named_key, state_before, state_format};
 pub use read::{Reader, Readers};
 pub use rebuild::{RebuildReport, rebuild};
 pub use snapshot::SnapshotParts;

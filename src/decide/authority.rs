@@ -67,7 +67,7 @@ pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'st
         Act::Dispense(_) => DISPENSERS,
         Act::Administer(_) => HOLDERS,
         Act::Waste(act) if matches!(act.source, WasteSource::Vial(_)) => PHARMACISTS,
-        Act::Waste(_) | Act::Witness(_) | Act::Return(_) => LICENSED,
+        Act::Waste(_) | Act::Witness(_) | Act::Return(_) | Act::RecordFormSent(_) => LICENSED,
         Act::CheckDose(act) => match state.calculation(act.calculation.0).map(|it| &it.check) {
             Some(Check::Waiting { prescriber: true, .. }) => PRESCRIBERS,
             _ => LICENSED,
@@ -86,7 +86,6 @@ pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'st
         | Act::RecordAdverseEffect(_)
         | Act::DischargePatient(_) => TREATERS,
         Act::RecordMissedSession(_) => SCHEDULERS,
-        Act::RecordFormSent(_) => LICENSED,
         // No role gives this right: the ledger's own key does.
         Act::RotateLedgerKey(_) | Act::RecordSelfAudit(_) => &[],
     }

@@ -1,6 +1,6 @@
 //! A dose: the right patient, protocol and product, every question answered, every limit kept.
 //!
-//! The arithmetic is [`dosing`]'s, the numbers are the formulary's; here they meet the patient.
+//! The arithmetic is [`crate::dosing`]'s, the numbers are the formulary's; here they meet the patient.
 
 mod patient;
 mod sum;
@@ -86,11 +86,27 @@ pub fn replay(
     let wire = context.map(|context| context.sizes_in_stock.as_slice()).unwrap_or_default();
     let sizes = wire.iter().filter_map(|size| quantity_from_wire(size).ok());
     let sizes = sizes.filter_map(|size| Amount::try_from(size).ok()).collect();
-    let sum = Sum::of(protocol, product, inputs, sizes)?;
+    let first = context.and_then(|context| context.first_dose_limit.as_ref());
+    let first = first.and_then(|first| quantity_from_wire(first).ok());
+    let sum = Sum::of(protocol, product, inputs, sizes, first)?;
     let expires = expiry(protocol, moment);
     let requirement = requirement(record, protocol, sum.dose, context);
     let context = context.cloned();
     Ok(v1::DoseCalculation { context, ..sum.message(record, inputs, expires, requirement) })
+}
+
+/// What a calculation of rules version 1 took from the ledger and did not keep: the sizes that were in stock, by the state
+/// that it was decided by.
+#[must_use]
+pub fn context_then(state: &State, inputs: &DoseInputs, moment: Timestamp) -> v1::DoseContext {
+    let mut context = v1::DoseContext::default();
+    if let Some(record) = state.formulary()
+        && let Ok((_, product)) = find(record, inputs)
+    {
+        let sizes = sizes_in_stock(state, record, product, state.day_of(moment));
+        context.sizes_in_stock = sizes.into_iter().map(amount_to_wire).collect();
+    }
+    context
 }
 
 /// A dose that the rules allow.
@@ -124,7 +140,8 @@ fn work(state: &State, inputs: &DoseInputs, now: Timestamp) -> Result<Worked, Re
         treatment.readings(&mut soft)?;
     }
     let sizes = sizes_in_stock(state, record, product, state.day_of(now));
-    let sum = Sum::of(protocol, product, inputs, sizes.clone())?;
+    let first = treatment.as_ref().and_then(Treatment::first_dose_limit);
+    let sum = Sum::of(protocol, product, inputs, sizes.clone(), first)?;
     for crossing in &sum.working.crossed {
         let limit = match crossing.kind {
             LimitKind::SoftLow => "DOSE_BELOW_USUAL",

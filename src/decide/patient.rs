@@ -124,13 +124,17 @@ impl Case<'_> {
         }
         let (name, patient) = self.registered(&act.patient)?;
         let record = self.state.formulary().ok_or(Refusal::NoFormulary)?;
-        let mut kept = patient.clone();
-        let mut standings = Vec::with_capacity(act.answers.len());
+        let mut asked = Vec::with_capacity(act.answers.len());
         for given in &act.answers {
             let question = record.formulary.questions().find(|it| it.id.as_str() == given.question);
             let question = question.ok_or_else(|| Refusal::Unknown {
                 resource: format!("the question {}", given.question),
             })?;
+            asked.push((given, question));
+        }
+        let mut kept = patient.clone();
+        let mut standings = Vec::with_capacity(asked.len());
+        for (given, question) in asked {
             let answered = self.answered(signer, act, given, question)?;
             standings.push(v1::AnswerStanding {
                 question: given.question.clone(),

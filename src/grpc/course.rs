@@ -140,8 +140,13 @@ impl CourseService for Handlers {
         &self,
         request: Request<v1::GetSessionRequest>,
     ) -> Result<Response<v1::GetSessionResponse>, Status> {
+        let asking = Self::asking(&request)?;
         let asked: SessionName = name("name", &request.get_ref().name)?;
-        Ok(Response::new(self.session(asked).await?))
+        let mut found = self.session(asked).await?;
+        if let Some(session) = &mut found.session {
+            self.hide_unchecked(&asking, session);
+        }
+        Ok(Response::new(found))
     }
 
     async fn list_sessions(
@@ -289,6 +294,24 @@ impl Handlers {
         Ok(opening.and_then(|opening| opening.identity.age_on(today)))
     }
 
+    /// A dose that waits for its independent check is not shown to whoever may have to check it.
+    fn hide_unchecked(&self, asking: &PersonName, session: &mut v1::Session) {
+        let Some(calculation) = &session.dose_calculation else { return };
+        let name = calculation.name.parse();
+        if name.is_ok_and(|name| self.may_see(asking, name, &session.calculated_by).is_ok()) {
+            return;
+        }
+        // That it is there, and what it waits for, is no secret.
+        session.dose_calculation = Some(v1::DoseCalculation {
+            name: calculation.name.clone(),
+            patient: calculation.patient.clone(),
+            session: calculation.session.clone(),
+            check_requirement: calculation.check_requirement,
+            ..v1::DoseCalculation::default()
+        });
+        session.weight = None;
+    }
+
     /// The entries that recorded answers of a patient, under any of the patient's names.
     async fn answers_of(&self, patient: &PatientName) -> Result<Vec<ParsedEntry>, Failure> {
         let published = self.published();
@@ -315,7 +338,7 @@ impl Handlers {
             let now = self.clock.now();
             let sessions = published.state.sessions();
             let board = v1::WatchSessionsResponse {
-                time: Some(timestamp_to_wire(now)),
+                server_time: Some(timestamp_to_wire(now)),
                 size: published.size(),
                 sessions: sessions
                     .map(|session| summary::open_session(&published.state, session, now))

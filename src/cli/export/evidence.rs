@@ -79,7 +79,7 @@ pub(super) fn export(args: &EvidenceArgs, desk: &Desk) -> Result<(), CliError> {
     if let Some(opened) = &opened {
         folder.write(IDENTITIES_FILE, &opened.lines)?;
     }
-    folder.write("ledger.vkey", &format!("{}\n", beginning.verifier_key))?;
+    folder.write("ledger.vkey", format!("{}\n", beginning.verifier_key))?;
     let facts = Facts {
         origin: &beginning.origin,
         made: desk.clock.now(),
@@ -89,7 +89,7 @@ pub(super) fn export(args: &EvidenceArgs, desk: &Desk) -> Result<(), CliError> {
         opened: opened.as_ref().map(|opened| opened.count),
         reason: args.reason.as_deref(),
     };
-    folder.write("README.txt", &readme::text(&facts))?;
+    folder.write("README.txt", readme::text(&facts))?;
     folder.finish()?;
     tell(args, desk, &facts, opened.as_ref())
 }
