@@ -12,6 +12,7 @@
 
 mod audited;
 mod checkpoints;
+mod distrust;
 mod evidence;
 mod explain;
 mod identities;
@@ -20,6 +21,9 @@ mod report;
 mod signatures;
 
 pub use audited::Audited;
+pub use distrust::{
+    Distrust, Distrusted, DistrustedAct, DistrustedCheckpoints, Suspect,
+};
 pub use evidence::{CheckpointRow, EntryRow, EvidenceError};
 pub use explain::{Explanation, SignerThen};
 pub use identities::{
@@ -73,6 +77,8 @@ pub struct Plan {
     pub explain: Option<u64>,
     /// Where an earlier audit ended, to go on from there.
     pub since: Option<Audited>,
+    /// The key that is not to be relied on, to list what rests on it among the entries that are read.
+    pub distrust: Option<Distrust>,
 }
 
 /// What came of it.
@@ -84,13 +90,20 @@ pub struct Examined {
     pub explanation: Option<Explanation>,
     /// Where the audit ended, if its verdict is good.
     pub audited: Option<Audited>,
+    /// What rests on the key that is not relied on, if the verdict is good.
+    pub distrusted: Option<Distrusted>,
 }
 
 impl Examined {
     /// No verdict, and nothing else either.
     #[must_use]
     pub fn no_verdict(why: String) -> Self {
-        Self { report: Report::no_verdict(why), explanation: None, audited: None }
+        Self {
+            report: Report::no_verdict(why),
+            explanation: None,
+            audited: None,
+            distrusted: None,
+        }
     }
 }
 
@@ -129,17 +142,20 @@ where
         foreign,
         asked: plan.explain,
         explanation: None,
+        distrusted: plan.distrust.map(Distrusted::new),
     };
     let mut window = Window::new(entries, CHUNK_ROWS);
     let ended = followed.and_then(|()| auditor.run(&mut window, progress));
     let ended = auditor.under_our_key(ended, &mut window);
     let explanation = auditor.explanation.take();
+    let distrusted = auditor.distrusted.take();
     let audited = ended
         .is_ok()
         .then(|| Audited::new(auditor.state.clone(), auditor.tree.clone(), &auditor.request_ids));
     let report = auditor.report(ended.err());
-    let audited = audited.filter(|_| report.verdict == Verdict::Good);
-    Examined { report, explanation, audited }
+    let good = report.verdict == Verdict::Good;
+    let (audited, distrusted) = (audited.filter(|_| good), distrusted.filter(|_| good));
+    Examined { report, explanation, audited, distrusted }
 }
 
 /// The checkpoint that the auditor brought, or why the audit cannot be made with what was brought.
@@ -186,6 +202,7 @@ struct Auditor<'a, C: Iterator> {
     /// The entry that is to be explained.
     asked: Option<u64>,
     explanation: Option<Explanation>,
+    distrusted: Option<Distrusted>,
 }
 
 impl<C> Auditor<'_, C>
@@ -325,7 +342,15 @@ where
         }
         let before = (self.asked == Some(entry.sealed.index())).then(|| self.state.clone());
         self.same_root_as_audited(entry)?;
+        let signs = self.state.ledger_keys().next_back().map(|key| key.key);
         self.state.apply(&step);
+        if let Some(distrusted) = &mut self.distrusted {
+            distrusted.see(&self.state, entry, &step);
+            if self.checkpoints.last() == self.state.size() {
+                let first = || self.state.ledger_keys().next().map(|key| key.key);
+                distrusted.see_checkpoint(&signs.or_else(first).unwrap_or_default(), &self.state);
+            }
+        }
         if let Some(before) = before {
             self.explanation = Explanation::of(&before, &self.state, entry, &step);
         }

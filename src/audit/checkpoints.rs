@@ -83,6 +83,11 @@ where
         self.checked
     }
 
+    /// Size of the last checkpoint of the evidence that was met.
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
     /// Size of the largest checkpoint that held: its signature vouches for as many entries, and for none after them.
     pub(super) fn held(&self) -> u64 {
         self.held
