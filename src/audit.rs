@@ -21,9 +21,7 @@ mod report;
 mod signatures;
 
 pub use audited::Audited;
-pub use distrust::{
-    Distrust, Distrusted, DistrustedAct, DistrustedCheckpoints, Suspect,
-};
+pub use distrust::{Distrust, Distrusted, DistrustedAct, DistrustedCheckpoints, Suspect};
 pub use evidence::{CheckpointRow, EntryRow, EvidenceError};
 pub use explain::{Explanation, SignerThen};
 pub use identities::{
@@ -98,12 +96,7 @@ impl Examined {
     /// No verdict, and nothing else either.
     #[must_use]
     pub fn no_verdict(why: String) -> Self {
-        Self {
-            report: Report::no_verdict(why),
-            explanation: None,
-            audited: None,
-            distrusted: None,
-        }
+        Self { report: Report::no_verdict(why), explanation: None, audited: None, distrusted: None }
     }
 }
 

@@ -137,11 +137,8 @@ impl Distrusted {
             return;
         }
         let size = after.size();
-        let seen = self.checkpoints.unwrap_or(DistrustedCheckpoints {
-            count: 0,
-            first: size,
-            last: size,
-        });
+        let seen =
+            self.checkpoints.unwrap_or(DistrustedCheckpoints { count: 0, first: size, last: size });
         self.checkpoints =
             Some(DistrustedCheckpoints { count: seen.count + 1, last: size, ..seen });
     }

@@ -10,6 +10,7 @@
 
 mod audits;
 mod crashes;
+mod distrust;
 mod rotation;
 mod rules;
 mod support;

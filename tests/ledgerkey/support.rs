@@ -152,6 +152,10 @@ impl Clinic {
 
     /// Enrols a person, by ada, who acts alone while she is the only administrator.
     pub(crate) fn enroll(&self, name: &str, roles: &[v1::Role]) -> SignedRequest {
+        self.enroll_by("ada", name, roles)
+    }
+
+    pub(crate) fn enroll_by(&self, who: &str, name: &str, roles: &[v1::Role]) -> SignedRequest {
         let body = possession_body(ORIGIN, &format!("people/{name}"));
         let pae = vialedger::dsse::pae(KEY_POSSESSION_TYPE, &body);
         let message = v1::EnrollPersonRequest {
@@ -161,7 +165,7 @@ impl Clinic {
             possession: vialedger::tlog::sign(&key_of(name), &pae).to_vec(),
             ..v1::EnrollPersonRequest::default()
         };
-        sign("ada", RequestKind::EnrollPerson, &message)
+        sign(who, RequestKind::EnrollPerson, &message)
     }
 
     /// So many new places; their receipts.

@@ -58,8 +58,9 @@ fn suspect(text: &str) -> Result<Suspect, String> {
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let pairs = (0..text.len()).step_by(2).filter(|_| digits);
-    let bytes: Vec<u8> =
-        pairs.map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = pairs
+        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
+        .collect::<Option<_>>()?;
     (!bytes.is_empty()).then_some(bytes)
 }
 
@@ -74,9 +75,9 @@ pub(super) fn add_json(found: &Distrusted, told: &mut Map<String, Value>) {
             "approves": act.approves,
         })
     };
-    let checkpoints = found.checkpoints.map(|them| {
-        json!({ "count": them.count, "first_size": them.first, "last_size": them.last })
-    });
+    let checkpoints = found.checkpoints.map(
+        |them| json!({ "count": them.count, "first_size": them.first, "last_size": them.last }),
+    );
     let value = json!({
         "key": name(&found.asked.suspect),
         "after": found.asked.after.to_string(),

@@ -50,9 +50,8 @@ fn judge_rows(
 fn judge_tiles(folder: &Folder, options: &Options, plan: Plan) -> Result<Examined, CliError> {
     let note = folder.checkpoint();
     let parsed = SignedNote::parse(note).ok();
-    let signed = parsed
-        .as_ref()
-        .and_then(|note| Checkpoint::verify(note, &options.verifier_key).ok());
+    let signed =
+        parsed.as_ref().and_then(|note| Checkpoint::verify(note, &options.verifier_key).ok());
     // Another key of the ledger may have signed it, which the audit finds out on the way.
     let by_another = parsed.and_then(|note| {
         let own = note.signatures().iter().any(|it| it.name() == options.verifier_key.name());
