@@ -20,6 +20,7 @@ pub mod identity;
 mod init;
 pub mod json;
 mod key;
+pub mod known;
 mod list;
 pub mod options;
 pub mod output;

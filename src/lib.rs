@@ -50,7 +50,7 @@
 //! | `state` | everything folded from the entries |
 //! | `decide` | the rules |
 //! | `audit` | everything derived again from the bytes |
-//! | `clock`, `key`, `token` | the only clock; keys in files; bearer tokens |
+//! | `clock`, `durable`, `key`, `token` | the only clock; files replaced as a whole; keys in files; bearer tokens |
 //! | `store` | SQLite: the ledger, and beside it the sealed identities |
 //! | `service` | queue, decide, append, receipt |
 //! | `grpc`, `client`, `cosigner`, `telemetry` | tonic services, the signing client, log cosigners on both sides, the log |
@@ -76,6 +76,7 @@ pub mod course;
 pub mod decide;
 pub mod dosing;
 pub mod dsse;
+pub mod durable;
 pub mod formulary;
 pub mod grpc;
 pub mod ident;

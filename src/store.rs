@@ -14,14 +14,20 @@
 //! Two rooms are for log cosigners: [`CosignerStore`] is the memory of one, and [`StoredTree`] proves a ledger's file to
 //! others.
 //!
+//! [`HeadFile`] names the newest durable checkpoint outside the database, so that a database which was put back to an
+//! older state is found out; [`Checkup`] looks at a file and changes nothing; [`copy_ledger`] copies one moment of it.
+//!
 //! Only this module names SQLite.
 
 mod append;
+mod backup;
+mod checkup;
 mod connection;
 mod cosigner;
 mod error;
 mod evidence;
 mod folder;
+mod head;
 mod identities;
 mod load;
 mod read;
@@ -30,12 +36,15 @@ mod snapshot;
 mod tree;
 
 pub use append::{Batch, Head, NewLedger, Store, StoreOptions};
+pub use backup::{copy_identities, copy_ledger};
+pub use checkup::Checkup;
 pub use cosigner::{
     CosignerFolder, CosignerReader, CosignerStore, EvidenceRow, MAX_UNPROVEN, Ruling, Standing,
 };
 pub use error::StoreError;
 pub use evidence::Evidence;
 pub use folder::LedgerFolder;
+pub use head::HeadFile;
 pub use identities::{Identities, SealedIdentities};
 pub use load::{Loaded, load};
 pub use read::{Reader, Readers};

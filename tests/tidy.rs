@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 18] = [
     &["state"],
     &["decide"],
     &["audit"],
-    &["clock", "key", "token"],
+    &["clock", "durable", "key", "token"],
     &["store"],
     &["service"],
     &["grpc", "client", "cosigner", "telemetry"],

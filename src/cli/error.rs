@@ -197,6 +197,7 @@ fn store_exit(error: &StoreError) -> Exit {
         | StoreError::IdentityDamaged { .. }
         | StoreError::NotALedger { .. }
         | StoreError::NotACosigner { .. }
+        | StoreError::HeadFile { .. }
         | StoreError::SchemaOlder { .. }
         | StoreError::SchemaNewer { .. }
         | StoreError::SchemaAltered { .. }

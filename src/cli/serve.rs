@@ -6,9 +6,13 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
+use super::known::KnownArgs;
 use crate::telemetry::LogFormat;
 
 /// Serve a ledger until SIGTERM or Ctrl-C.
+///
+/// A ledger that is behind a checkpoint that is known, in its head file, beside it in `cosignatures`, from a cosigner or
+/// as --known-checkpoint, was put back to an older state: it is read and not written until what is missing is back.
 ///
 /// Listens in plain text on a loopback address only; anywhere else it needs a certificate, or
 /// --insecure-plaintext.
@@ -36,6 +40,9 @@ pub struct ServeArgs {
     /// they sign is kept in the folder `cosignatures`
     #[arg(long, value_name = "FILE")]
     pub cosigners: Option<PathBuf>,
+    /// What the ledger is compared with before it takes writes
+    #[command(flatten)]
+    pub known: KnownArgs,
     /// Form of the log on standard error
     #[arg(long, default_value = "text")]
     pub log: LogForm,

@@ -51,6 +51,12 @@ pub fn init(
     Ok(receipt.expect("the only entry is proved by nothing but itself"))
 }
 
+/// The verifier key of the ledger in this folder, if `key` is the one that belongs to it. Opens nothing for writing.
+pub fn verifier_key(dir: &Path, key: &SigningKey) -> Result<VerifierKey, OpenError> {
+    let reader = Reader::open(&LedgerFolder::new(dir).database())?;
+    Ok(signer_of(&reader, key)?.verifier_key().clone())
+}
+
 /// The signer of the ledger in a file. Entry 0 names its origin and its key.
 pub(super) fn signer_of(reader: &Reader, key: &SigningKey) -> Result<NoteSigner, OpenError> {
     let bad = |finding: String| OpenError::Store(StoreError::Evidence { index: Some(0), finding });

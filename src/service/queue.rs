@@ -12,6 +12,7 @@ use crate::command::Command;
 use crate::ledger::SignedRequest;
 use crate::pb::v1;
 use crate::refusal::Refusal;
+use crate::tlog::Gap;
 
 /// Requests that may wait for the writer. A commit takes [`super::MAX_BATCH`] of them, so a full queue is a wait of a
 /// few commits; past that only the wait would grow.
@@ -49,6 +50,13 @@ pub enum WriteStatus {
     Accepting,
     /// It finishes its queue and takes nothing new.
     Draining,
+    /// Entries that were signed are not in this ledger: it was put back to an older state.
+    Behind {
+        /// What is missing.
+        gap: Gap,
+        /// Who or what remembers it.
+        known_by: String,
+    },
     /// The evidence on disk does not verify; with what was found.
     EvidenceBad(String),
     /// The disk or the writer failed; with what is known.
@@ -60,8 +68,8 @@ pub enum WriteStatus {
 pub(super) struct Status(RwLock<WriteStatus>);
 
 impl Status {
-    pub(super) fn accepting() -> Self {
-        Self(RwLock::new(WriteStatus::Accepting))
+    pub(super) fn new(status: WriteStatus) -> Self {
+        Self(RwLock::new(status))
     }
 
     pub(super) fn get(&self) -> WriteStatus {
@@ -73,9 +81,18 @@ impl Status {
         match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
             WriteStatus::Accepting => None,
             WriteStatus::Draining => Some(ServiceError::Draining),
+            WriteStatus::Behind { gap, known_by } => {
+                Some(ServiceError::Behind { gap: *gap, known_by: known_by.clone() })
+            }
             WriteStatus::EvidenceBad(why) => Some(ServiceError::EvidenceBad(why.clone())),
             WriteStatus::Stopped(why) => Some(ServiceError::Stopped(why.clone())),
         }
+    }
+
+    /// Whether writes are over until somebody looks after the ledger.
+    pub(super) fn is_over(&self) -> bool {
+        let now = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        !matches!(*now, WriteStatus::Accepting | WriteStatus::Draining)
     }
 
     /// Moves on. What stopped the writes first stays the reason.
