@@ -10,7 +10,7 @@ use tonic::Code;
 
 use super::exit::Exit;
 use super::json::JsonError;
-use crate::client::{ClientError, Rejection};
+use crate::client::{ClientError, MemoryError, Rejection};
 use crate::cosigner::CosignerError;
 use crate::key::KeyError;
 use crate::server::ServerError;
@@ -106,6 +106,7 @@ impl CliError {
     pub fn text(&self) -> String {
         match self {
             Self::Client(ClientError::Rejected(rejection)) => rejection_text(rejection),
+            Self::Client(error @ ClientError::History { .. }) => format!("REFUSED: {error}"),
             other => format!("vialedger: {other}"),
         }
     }
@@ -114,6 +115,15 @@ impl CliError {
     #[must_use]
     pub fn json(&self) -> Value {
         let (message, status) = (self.to_string(), self.exit().status());
+        if let Self::Client(ClientError::History { fault, recorded }) = self {
+            return json!({ "error": {
+                "message": message,
+                "status": status,
+                "reason": fault.reason(),
+                "entry": recorded,
+                "evidence": fault.evidence(),
+            } });
+        }
         let Self::Client(ClientError::Rejected(rejection)) = self else {
             return json!({ "error": { "message": message, "status": status } });
         };
@@ -243,10 +253,14 @@ fn client_exit(error: &ClientError) -> Exit {
         ClientError::PlainText { .. } | ClientError::NoAuthority | ClientError::Token(_) => {
             Exit::Config
         }
-        ClientError::Certificate { .. } => Exit::Data,
+        ClientError::Certificate { .. } | ClientError::Memory(MemoryError::Damaged { .. }) => {
+            Exit::Data
+        }
         ClientError::Unreachable { .. } => Exit::Unavailable,
         ClientError::Unanswered { .. } => Exit::CouldNotTell,
         ClientError::Receipt(_) => Exit::Protocol,
+        ClientError::History { .. } => Exit::No,
+        ClientError::Memory(MemoryError::Io { .. }) => Exit::Io,
         ClientError::Randomness(_) | ClientError::NotOverGrpc => Exit::Software,
         ClientError::Rejected(rejection) => match rejection.code {
             Code::Unauthenticated => Exit::NoPermission,
