@@ -7,10 +7,12 @@
 //!
 //! `serve` is only read here; a layer above runs it, since no client needs the server. The demo does: it is both sides.
 
+mod backup;
 pub mod calc;
 pub mod cosigner;
 mod custody;
 mod demo;
+mod doctor;
 mod dose;
 mod entries;
 pub mod error;
@@ -133,6 +135,12 @@ pub enum Task {
     /// Watch other ledgers as a log cosigner, and have others watch yours
     #[command(subcommand)]
     Cosigner(cosigner::CosignerCommand),
+    /// Copy a ledger as it is at one moment, also beside a running server
+    Backup(backup::BackupArgs),
+    /// Make a ledger again from a copy, and say whether anything that is known is missing
+    Restore(backup::RestoreArgs),
+    /// Look at a ledger's folder and say what ails it and what to do
+    Doctor(doctor::DoctorArgs),
     /// Make everything that is derived from the entries again
     Rebuild(init::RebuildArgs),
     /// Dose arithmetic and code checks for anyone, without a ledger
@@ -182,6 +190,9 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Receipt(command) => receipt::run(command, desk).await?,
         Task::Verify(args) => return verify::run(&args, desk),
         Task::Cosigner(command) => return cosigner::run(command, desk).await,
+        Task::Backup(args) => return backup::backup(&args, desk),
+        Task::Restore(args) => return backup::restore(&args, desk),
+        Task::Doctor(args) => return doctor::run(&args, desk),
         Task::Rebuild(args) => init::rebuild(&args, desk)?,
         Task::Calc(command) => return calculate(&command, desk),
         Task::Completions(args) => pages::completions(&args)?,

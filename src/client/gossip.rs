@@ -27,7 +27,7 @@ const MAX_COMPARISONS: usize = 32;
 pub enum HistoryFault {
     /// It shows fewer entries than were seen before.
     #[error(
-        "this ledger has {}, you saw {}: {gap} are missing on the server. It was put back to an older state, or is an old \
+        "this ledger has {}, you saw {}: {gap} on the server. It was put back to an older state, or is an old \
          copy. Do not use it until they are back, and tell whoever runs it; both checkpoints are kept for the auditor \
          in {}",
         gap.have, gap.known, evidence.display()

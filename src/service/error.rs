@@ -42,7 +42,7 @@ pub enum ServiceError {
     DiskFull,
     /// Entries that were signed are not here; nothing is written in their places.
     #[error(
-        "{gap} are missing: this ledger has {}, and {known_by} is of {}. Nothing is written until they are restored from a \
+        "{gap}: this ledger has {}, and {known_by} is of {}. Nothing is written until they are restored from a \
          newer copy; reads go on",
         gap.have, gap.known
     )]

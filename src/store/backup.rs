@@ -1,6 +1,6 @@
 //! A copy of a ledger at one moment, also while a server writes to it.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
@@ -42,9 +42,13 @@ fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
         return Err(StoreError::Exists { path: to.to_owned() });
     }
     let io = |source| StoreError::Io { path: to.to_owned(), source };
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // For its owner alone, before anything is in it.
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(to).map_err(io)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut target = Connection::open_with_flags(to, flags)?;
     let step = Backup::new(source, &mut target)?.step(ALL_PAGES)?;
     if step != StepResult::Done {

@@ -35,7 +35,7 @@ pub enum Standing {
 }
 
 /// Entries that are known to have been signed and that a ledger does not have. Its text names them:
-/// "entries 120 to 131".
+/// "entries 120 to 131 are missing".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
     /// How many entries the ledger has.
@@ -94,8 +94,8 @@ impl Known {
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.known.saturating_sub(1) {
-            last if last <= self.have => write!(f, "entry {}", self.have),
-            last => write!(f, "entries {} to {last}", self.have),
+            last if last <= self.have => write!(f, "entry {} is missing", self.have),
+            last => write!(f, "entries {} to {last} are missing", self.have),
         }
     }
 }
@@ -143,8 +143,8 @@ mod tests {
         }
         let behind = known(&tree(12, "")).standing(&ours, no_tiles).unwrap();
         let Standing::Behind(gap) = behind else { panic!("{behind:?}") };
-        assert_eq!(gap.to_string(), "entries 9 to 11");
-        assert_eq!(Gap { have: 9, known: 10 }.to_string(), "entry 9");
+        assert_eq!(gap.to_string(), "entries 9 to 11 are missing");
+        assert_eq!(Gap { have: 9, known: 10 }.to_string(), "entry 9 is missing");
         for size in 1..=9 {
             let standing = known(&tree(size, "other ")).standing(&ours, no_tiles).unwrap();
             assert!(matches!(standing, Standing::Forked { .. }), "{size}: {standing:?}");
