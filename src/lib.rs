@@ -17,6 +17,8 @@
 //! * Every refusal has a stable reason, and they come in the documented order: `tests/rules/refusals.rs`.
 //! * A ledger that forks is caught by the first cosigner that saw the other history, with a proof that needs nobody's
 //!   word: `tests/cosigner`.
+//! * A device refuses a server that shows another history, or less of it, than the device saw, and a ledger that was put
+//!   back to an older state takes no writes: `tests/gossip`.
 //! * What a person signed is stored as the very bytes that were sent: `tests/interop.rs`, where the client is not ours.
 //!
 //! # What it does not do
