@@ -123,6 +123,7 @@ impl Api {
         for service in self.0.methods.services() {
             self.0.health.set_service_status(&service.name, status).await;
         }
+        self.0.announce_writes().await;
     }
 
     /// Whether a read with these headers may be answered: the same rules for whoever serves reads in another way.

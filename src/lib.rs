@@ -23,6 +23,8 @@
 //! * No entry holds a patient's name, address, date of birth or identifier; an export verifies with identities withheld
 //!   or opened: `tests/identities.rs`.
 //! * What is printed is what was recorded, to the last reading, and nothing is filled in: `tests/report`.
+//! * A device refuses a server that shows another history, or less of it, than the device saw, and a ledger that was put
+//!   back to an older state takes no writes: `tests/gossip`.
 //! * What a person signed is stored as the very bytes that were sent: `tests/interop.rs`, where the client is not ours.
 //!
 //! # What it does not do
@@ -57,7 +59,7 @@
 //! | `state` | everything folded from the entries |
 //! | `decide` | the rules |
 //! | `audit` | everything derived again from the bytes |
-//! | `clock`, `key`, `token` | the only clock; keys in files; bearer tokens |
+//! | `clock`, `durable`, `key`, `token` | the only clock; files replaced as a whole; keys in files; bearer tokens |
 //! | `handover` | a folder that is there whole or not at all |
 //! | `store`, `tiles` | SQLite: the ledger, and beside it the sealed identities; the ledger as static files |
 //! | `service` | queue, decide, append, receipt |
@@ -84,6 +86,7 @@ pub mod course;
 pub mod decide;
 pub mod dosing;
 pub mod dsse;
+pub mod durable;
 pub mod formulary;
 pub mod grpc;
 pub mod handover;

@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 18] = [
     &["state"],
     &["decide"],
     &["audit"],
-    &["clock", "handover", "key", "token"],
+    &["clock", "durable", "handover", "key", "token"],
     &["store", "tiles"],
     &["service"],
     &["grpc", "client", "cosigner", "telemetry"],
