@@ -9,6 +9,7 @@
 
 pub mod calc;
 pub mod cosigner;
+mod course;
 mod custody;
 mod demo;
 mod dose;
@@ -27,6 +28,7 @@ pub mod options;
 pub mod output;
 mod pages;
 mod parse;
+mod patient;
 mod person;
 mod proof;
 mod receipt;
@@ -36,6 +38,7 @@ mod session;
 mod stock;
 mod tell;
 mod verify;
+mod words;
 
 use clap::{Parser, Subcommand};
 
@@ -112,7 +115,16 @@ pub enum Task {
     /// Show a vial with its history, and list vials
     #[command(subcommand)]
     Vial(stock::VialCommand),
-    /// Work out a weight-based dose
+    /// Register patients, record their answers, and read who they are
+    #[command(subcommand)]
+    Patient(patient::PatientCommand),
+    /// Open and close courses of treatment, and see what is due now
+    #[command(subcommand)]
+    Course(course::CourseCommand),
+    /// Take a patient through a session, from the first readings to the way home
+    #[command(subcommand)]
+    Session(course::session::SessionCommand),
+    /// Work out a weight-based dose, check one as the second person, or replay an old one
     #[command(subcommand)]
     Dose(dose::DoseCommand),
     /// Hand a vial, or a measured part of one, to a nurse or prescriber for a patient
@@ -183,7 +195,10 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Stock(command) => stock::stock(command, desk).await?,
         Task::Balances(args) => stock::balances(args, desk).await?,
         Task::Vial(command) => stock::vial(command, desk).await?,
-        Task::Dose(command) => dose::run(command, desk).await?,
+        Task::Patient(command) => patient::run(command, desk).await?,
+        Task::Course(command) => course::run(command, desk).await?,
+        Task::Session(command) => course::session::run(command, desk).await?,
+        Task::Dose(command) => return dose::run(command, desk).await,
         Task::Dispense(args) => custody::dispense(args, desk).await?,
         Task::Administer(args) => custody::administer(args, desk).await?,
         Task::Waste(args) => custody::waste(args, desk).await?,

@@ -16,6 +16,8 @@
 //! * Whoever acts cannot witness it; whoever changes the rules needs a second person: `tests/rules/custody.rs`,
 //!   `tests/rules/registry.rs`.
 //! * Every refusal has a stable reason, and they come in the documented order: `tests/rules/refusals.rs`.
+//! * A patient is treated by the site's own formulary: the right patient, dose and day, watched, and home only by its
+//!   rules; no rule's number is in the program: `tests/course`.
 //! * A ledger that forks is caught by the first cosigner that saw the other history, with a proof that needs nobody's
 //!   word: `tests/cosigner`.
 //! * No entry holds a patient's name, address, date of birth or identifier; an export verifies with identities withheld

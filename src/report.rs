@@ -29,7 +29,9 @@ pub use course::course_page;
 pub use form::{monitoring_form, monitoring_form_page};
 pub use leaflet::leaflet_page;
 pub use session::session_page;
-pub use words::{date, quantity};
+pub use words::{
+    actions, count, date, effect, quantity, reading, reading_unit, severity, state, word,
+};
 
 /// What the report of a session is made from.
 #[derive(Clone, Copy, Debug)]

@@ -39,7 +39,7 @@ pub use evidence::Evidence;
 pub use export::Copied;
 pub use folder::LedgerFolder;
 pub use identities::{Identities, SealedIdentities, rekey};
-pub use load::{Loaded, load, state_format};
+pub use load::{Loaded, load, state_before, state_format};
 pub use read::{Reader, Readers};
 pub use rebuild::{RebuildReport, rebuild};
 pub use snapshot::SnapshotParts;

@@ -91,7 +91,7 @@ impl Ledger {
         let server = Serving::start(&folder, &[]);
         let chief = client(&server, &ledger.vkey, CHIEF, &ledger.chief).await;
         let nurse = Key::generate().unwrap();
-        chief.write(clinic::starter_formulary(), &Stamp::default()).await.unwrap();
+        chief.write(clinic::formulary(), &Stamp::default()).await.unwrap();
         let nurse = clinic::enrol(ORIGIN, clinic::NURSE, v1::Role::Nurse, &nurse);
         let mut last = chief.write(nurse, &Stamp::default()).await.unwrap();
         for number in 0..WRITERS {

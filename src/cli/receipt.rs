@@ -79,14 +79,22 @@ async fn get(entry: String, file: Option<PathBuf>, session: &Session) -> Result<
     }
 }
 
-/// Fetches the newest checkpoint and verifies that the ledger's key signed it.
-async fn checkpoint(file: Option<PathBuf>, session: &Session) -> Result<(), CliError> {
+/// The newest checkpoint, which the ledger's key signed, and how many entries it covers.
+pub(super) async fn newest(
+    session: &Session,
+) -> Result<(v1::GetCheckpointResponse, u64), CliError> {
     let answer = session.ask(v1::GetCheckpointRequest { size: None }).await?;
     let size = SignedNote::parse(answer.checkpoint.as_bytes())
         .map_err(CheckpointError::from)
         .and_then(|note| Checkpoint::verify(&note, session.client.verifier_key()))
         .map_err(|error| CliError::Data(format!("the server's checkpoint does not hold: {error}")))?
         .size();
+    Ok((answer, size))
+}
+
+/// Fetches the newest checkpoint, for somebody to keep.
+async fn checkpoint(file: Option<PathBuf>, session: &Session) -> Result<(), CliError> {
+    let (answer, size) = newest(session).await?;
     if let Some(path) = &file {
         write_new(path, &answer.checkpoint)?;
     }

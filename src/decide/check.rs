@@ -35,8 +35,15 @@ impl Case<'_> {
     pub(super) fn check_dose(&self, signer: &Signer, act: &CheckCommand) -> Result<Draft, Refusal> {
         self.need(signer, LICENSED)?;
         let calculation = self.calculation(act.calculation)?;
-        let (prescriber, inputs, result) = match &calculation.check {
-            Check::Waiting { prescriber, inputs, result } => (*prescriber, inputs, result),
+        if matches!(calculation.check, Check::Waiting { prescriber: true, .. }) {
+            self.need(signer, PRESCRIBERS)?;
+        }
+        if calculation.by == signer.name {
+            let person = signer.name.clone();
+            return Err(TreatmentRefusal::SelfCheck { person, calculation: act.calculation }.into());
+        }
+        let (inputs, result) = match &calculation.check {
+            Check::Waiting { inputs, result, .. } => (inputs, result),
             Check::Differs(_) => {
                 return Err(TreatmentRefusal::CheckDiffers { calculation: act.calculation }.into());
             }
@@ -44,13 +51,6 @@ impl Case<'_> {
                 return Err(TreatmentRefusal::CheckNotAsked { calculation: act.calculation }.into());
             }
         };
-        if prescriber {
-            self.need(signer, PRESCRIBERS)?;
-        }
-        if calculation.by == signer.name {
-            let person = signer.name.clone();
-            return Err(TreatmentRefusal::SelfCheck { person, calculation: act.calculation }.into());
-        }
         let kept = "it was serialised when the calculation was recorded";
         let first = v1::DoseInputs::decode(inputs.as_slice()).expect(kept);
         let first = DoseInputs::parse(Some(&first)).expect(kept);

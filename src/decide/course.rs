@@ -100,12 +100,13 @@ impl Case<'_> {
         if !act.overrides.is_empty() {
             self.need(signer, PRESCRIBERS)?;
         }
-        let course = self.course_that_goes_on(act.course)?;
+        let course = self.known_course(act.course)?;
         let record = self.state.formulary().ok_or(Refusal::NoFormulary)?;
         let plan = record.formulary.plan(&course.plan);
         let plan = plan.ok_or_else(|| Refusal::Unknown {
             resource: format!("the plan {} of the formulary in force", course.plan),
         })?;
+        goes_on(act.course, course)?;
         let patient = self.state.patient(&course.patient).expect("a course has its patient");
         if let Some(session) = patient.open_session {
             return Err(TreatmentRefusal::SessionOpen { session }.into());
@@ -408,13 +409,15 @@ impl Case<'_> {
         }
     }
 
+    fn known_course(&self, name: CourseName) -> Result<&Arc<Course>, Refusal> {
+        let course = self.state.course(name);
+        course.ok_or_else(|| Refusal::Unknown { resource: name.to_string() })
+    }
+
     /// A course that is not closed.
     fn course_that_goes_on(&self, name: CourseName) -> Result<&Arc<Course>, Refusal> {
-        let course = self.state.course(name);
-        let course = course.ok_or_else(|| Refusal::Unknown { resource: name.to_string() })?;
-        if course.closed.is_some() {
-            return Err(TreatmentRefusal::CourseClosed { course: name }.into());
-        }
+        let course = self.known_course(name)?;
+        goes_on(name, course)?;
         Ok(course)
     }
 
@@ -435,6 +438,13 @@ impl Case<'_> {
         }
         Ok(())
     }
+}
+
+fn goes_on(name: CourseName, course: &Course) -> Result<(), Refusal> {
+    if course.closed.is_some() {
+        return Err(TreatmentRefusal::CourseClosed { course: name }.into());
+    }
+    Ok(())
 }
 
 /// The protocol is for patients of this age.

@@ -36,6 +36,9 @@ impl Case<'_> {
             Some(name) => Some((name, self.calculation(name)?)),
             None => None,
         };
+        if let Some(session) = calculation.and_then(|(_, calculation)| calculation.session) {
+            open_session(self.state, session)?;
+        }
 
         let vial = vial?;
         self.usable(vial)?;
@@ -51,8 +54,6 @@ impl Case<'_> {
         }
         if let Some((name, calculation)) = calculation {
             self.fits(act, vial, name, calculation)?;
-            checked(name, calculation)?;
-            self.session_ready(calculation)?;
         }
         let name = DispensingName(self.index);
         let handover = Handover {
@@ -61,7 +62,16 @@ impl Case<'_> {
             calculation: act.calculation,
             part: act.amount,
         };
-        let after = vial.clone().dispense(name, handover, self.now)?;
+        let after = match vial.clone().dispense(name, handover, self.now).map_err(Refusal::from) {
+            // Whether there is enough comes with the other limits.
+            Err(refusal @ Refusal::Vial(_)) => return Err(refusal),
+            after => after,
+        };
+        if let Some((name, calculation)) = calculation {
+            checked(name, calculation)?;
+            self.session_ready(calculation)?;
+        }
+        let after = after?;
         let portion = after.portions().get(&name).expect("it was just handed out").clone();
         let calculation = match calculation {
             Some((name, before)) => Some((name, handed_out(before, portion.amount)?)),
@@ -172,11 +182,10 @@ impl Case<'_> {
         calculation.session.and_then(|name| self.state.session(name))
     }
 
-    /// The session still is as the calculation found it: open, without an alert, and before its first dose with
-    /// readings that allow it.
+    /// The session still is as the calculation found it: without an alert, and before its first dose with readings that
+    /// allow it.
     fn session_ready(&self, calculation: &Calculation) -> Result<(), Refusal> {
-        let Some(name) = calculation.session else { return Ok(()) };
-        let session = open_session(self.state, name)?;
+        let Some(session) = self.session_of(calculation) else { return Ok(()) };
         if let Some(alert) = session.alerts.first() {
             let action = alert.action.clone();
             return Err(TreatmentRefusal::AlertOpen { alert: alert.name, action }.into());

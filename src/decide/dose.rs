@@ -93,6 +93,20 @@ pub fn replay(
     Ok(v1::DoseCalculation { context, ..sum.message(record, inputs, expires, requirement) })
 }
 
+/// What a calculation of rules version 1 took from the ledger and did not keep: the sizes that were in stock, by the state
+/// that it was decided by.
+#[must_use]
+pub fn context_then(state: &State, inputs: &DoseInputs, moment: Timestamp) -> v1::DoseContext {
+    let mut context = v1::DoseContext::default();
+    if let Some(record) = state.formulary()
+        && let Ok((_, product)) = find(record, inputs)
+    {
+        let sizes = sizes_in_stock(state, record, product, state.day_of(moment));
+        context.sizes_in_stock = sizes.into_iter().map(amount_to_wire).collect();
+    }
+    context
+}
+
 /// A dose that the rules allow.
 struct Worked {
     message: v1::DoseCalculation,

@@ -66,16 +66,17 @@ impl Case<'_> {
             let course = Course { patient: act.patient.clone(), ..course.as_ref().clone() };
             draft.change(Change::PutCourse(*name, Box::new(course)));
         }
-        let merged = merged(alias, patient);
-        draft.change(Change::PutPatient(act.patient.clone(), Box::new(merged)));
+        let mut merged = merged(alias, patient);
         // Whatever was another name of the alias is another name of the patient now.
-        for (name, record) in self.state.patients() {
-            if *name == act.alias || record.merged_into.as_ref() == Some(&act.alias) {
-                let mut record = PatientRecord::new(record.registered, record.commitment);
-                record.merged_into = Some(act.patient.clone());
-                draft.change(Change::PutPatient(name.clone(), Box::new(record)));
-            }
+        let names = std::iter::once(&act.alias).chain(&alias.aliases);
+        for name in names {
+            let record = self.state.patient_as_named(name).expect("a name was registered");
+            let mut record = PatientRecord::new(record.registered, record.commitment);
+            record.merged_into = Some(act.patient.clone());
+            draft.change(Change::PutPatient(name.clone(), Box::new(record)));
+            merged.aliases.push(name.clone());
         }
+        draft.change(Change::PutPatient(act.patient.clone(), Box::new(merged)));
         Ok(draft)
     }
 
@@ -123,13 +124,17 @@ impl Case<'_> {
         }
         let (name, patient) = self.registered(&act.patient)?;
         let record = self.state.formulary().ok_or(Refusal::NoFormulary)?;
-        let mut kept = patient.clone();
-        let mut standings = Vec::with_capacity(act.answers.len());
+        let mut asked = Vec::with_capacity(act.answers.len());
         for given in &act.answers {
             let question = record.formulary.questions().find(|it| it.id.as_str() == given.question);
             let question = question.ok_or_else(|| Refusal::Unknown {
                 resource: format!("the question {}", given.question),
             })?;
+            asked.push((given, question));
+        }
+        let mut kept = patient.clone();
+        let mut standings = Vec::with_capacity(asked.len());
+        for (given, question) in asked {
             let answered = self.answered(signer, act, given, question)?;
             standings.push(v1::AnswerStanding {
                 question: given.question.clone(),

@@ -8,7 +8,7 @@ use crate::command::{
     ReadingCommand,
 };
 use crate::course::{Course, Effect, Observed, OpenAlert, Session, late};
-use crate::formulary::{Formulary, MeasureId};
+use crate::formulary::{Formulary, Measure, MeasureId};
 use crate::names::{AlertName, CourseName, EffectName};
 use crate::pb::v1::{self, FlagKind, outcome};
 use crate::refusal::{Refusal, TreatmentRefusal};
@@ -24,9 +24,10 @@ impl Case<'_> {
         self.need(signer, TREATERS)?;
         let session = open_session(self.state, act.session)?;
         let (record, plan) = self.state.plan_of_session(session);
-        let values: Result<Vec<_>, _> =
-            act.readings.iter().map(|reading| value(&record.formulary, reading)).collect();
-        let observed = Observed { at: act.observed, values: values? };
+        let known = act.readings.iter().map(|reading| known(&record.formulary, reading));
+        let known = known.collect::<Result<Vec<_>, _>>()?;
+        let values = known.into_iter().map(|(measure, reading)| value(measure, reading));
+        let observed = Observed { at: act.observed, values: values.collect::<Result<_, _>>()? };
         self.not_future("observed_time", act.observed)?;
         if session.started.micros_since(act.observed)
             > super::span_micros(plan.monitoring.before_valid)
@@ -221,11 +222,18 @@ pub(super) fn touch_session(draft: &mut Draft, session: &Session) {
     draft.touch(&session.name);
 }
 
-/// A reading that can be, of a measure of the formulary.
-fn value(formulary: &Formulary, reading: &ReadingCommand) -> Result<(MeasureId, i32), Refusal> {
+/// A measure of the formulary, with what was read of it.
+fn known<'a>(
+    formulary: &'a Formulary,
+    reading: &'a ReadingCommand,
+) -> Result<(&'a Measure, &'a ReadingCommand), Refusal> {
     let measure = reading.measure.parse().ok().and_then(|id| formulary.measure(&id));
-    let measure = measure
-        .ok_or_else(|| Refusal::Unknown { resource: format!("the measure {}", reading.measure) })?;
+    let unknown = || Refusal::Unknown { resource: format!("the measure {}", reading.measure) };
+    Ok((measure.ok_or_else(unknown)?, reading))
+}
+
+/// A reading that can be.
+fn value(measure: &Measure, reading: &ReadingCommand) -> Result<(MeasureId, i32), Refusal> {
     let impossible = |expected| TreatmentRefusal::Implausible {
         measure: measure.name.clone(),
         value: reading.value,

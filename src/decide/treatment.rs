@@ -42,8 +42,14 @@ impl<'a> Treatment<'a> {
                 None => Ok(None),
             };
         };
-        let session = open_session(state, name)?;
+        let session = match open_session(state, name) {
+            // That it is over comes after what does not exist at all.
+            Err(refusal @ Refusal::Unknown { .. }) => return Err(refusal),
+            session => session,
+        };
         let (_, course) = state.course_of_session(name).expect("a session has its course");
+        known_effects(course, state, &inputs.overrides)?;
+        let session = session?;
         if session.patient != *state.patient_name(&inputs.patient) {
             return Err(Refusal::PatientMismatch);
         }
@@ -56,7 +62,6 @@ impl<'a> Treatment<'a> {
             }
             .into());
         }
-        known_effects(patient, state, &inputs.overrides)?;
         let (_, plan) = state.plan_of_session(session);
         let (_, phase) = plan.phase(&session.phase).expect("a session has a phase of its plan");
         let before = ready(state, session, plan, now)?;
@@ -97,7 +102,6 @@ impl<'a> Treatment<'a> {
         context: &mut v1::DoseContext,
         soft: &mut SoftLimits,
     ) -> Result<(), Refusal> {
-        let broken = |error: QuantityError| Refusal::NotCalculable(error.to_string());
         self.first_dose(sum.dose)?;
         if let Some(last) = self.patient.last_weight {
             let kilograms = last.to_quantity(Unit::Kilogram).map_err(broken)?;
@@ -154,7 +158,8 @@ impl<'a> Treatment<'a> {
         let Some(limit) = self.phase.first_dose.filter(|_| self.course.dosed() == 0) else {
             return Ok(());
         };
-        if dose.value() > limit.value() {
+        let above = dose.convert(limit.unit()).map(|dose| dose.value() > limit.value());
+        if above.map_err(broken)? {
             return Err(Refusal::OverHardLimit {
                 dose: dose.to_string(),
                 limit: limit.to_string(),
@@ -272,12 +277,9 @@ pub(super) fn eligible(
     Ok(())
 }
 
-/// An adverse effect that a reason names is one of this patient's.
-fn known_effects(
-    patient: &PatientRecord,
-    state: &State,
-    overrides: &[Override],
-) -> Result<(), Refusal> {
+/// An adverse effect that a reason names is one of the course's patient.
+fn known_effects(course: &Course, state: &State, overrides: &[Override]) -> Result<(), Refusal> {
+    let patient = state.patient(&course.patient).expect("a course has its patient");
     for effect in overrides.iter().filter_map(|item| item.effect) {
         let known = state
             .course_of_effect(effect)
@@ -287,6 +289,12 @@ fn known_effects(
         }
     }
     Ok(())
+}
+
+/// A quantity that cannot be worked with.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`, which hands it over")]
+fn broken(error: QuantityError) -> Refusal {
+    Refusal::NotCalculable(error.to_string())
 }
 
 /// Whether two weights differ by so many per cent of the first, or more.

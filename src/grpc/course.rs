@@ -73,6 +73,11 @@ impl CourseService for Handlers {
             });
             Failure::Invalid(violations.collect())
         })?;
+        let today = self.published().state.day_of(self.clock.now());
+        if opening.identity.age_on(today).is_none() {
+            let text = "is in the future; check the year";
+            return Err(violation("opening.identity.birth_date", text).into());
+        }
         let commitment = self.service.seal_identity(opening).await.map_err(Failure::from)?;
         let identity_commitment = commitment.as_bytes().to_vec();
         Ok(Response::new(v1::SealIdentityResponse { identity_commitment }))
@@ -135,8 +140,13 @@ impl CourseService for Handlers {
         &self,
         request: Request<v1::GetSessionRequest>,
     ) -> Result<Response<v1::GetSessionResponse>, Status> {
+        let asking = Self::asking(&request)?;
         let asked: SessionName = name("name", &request.get_ref().name)?;
-        Ok(Response::new(self.session(asked).await?))
+        let mut found = self.session(asked).await?;
+        if let Some(session) = &mut found.session {
+            self.hide_unchecked(&asking, session);
+        }
+        Ok(Response::new(found))
     }
 
     async fn list_sessions(
@@ -284,14 +294,24 @@ impl Handlers {
         Ok(opening.and_then(|opening| opening.identity.age_on(today)))
     }
 
+    /// A dose that waits for its independent check is not shown to whoever may have to check it.
+    fn hide_unchecked(&self, asking: &PersonName, session: &mut v1::Session) {
+        let calculation = session.dose_calculation.as_ref().and_then(|it| it.name.parse().ok());
+        if let Some(calculation) = calculation
+            && self.may_see(asking, calculation, &session.calculated_by).is_err()
+        {
+            session.dose_calculation = None;
+            session.weight = None;
+        }
+    }
+
     /// The entries that recorded answers of a patient, under any of the patient's names.
     async fn answers_of(&self, patient: &PatientName) -> Result<Vec<ParsedEntry>, Failure> {
         let published = self.published();
-        let state = &published.state;
-        let names = state.patients().filter(|(name, record)| {
-            *name == patient || record.merged_into.as_ref() == Some(patient)
-        });
-        let names: BTreeSet<String> = names.map(|(name, _)| name.to_string()).collect();
+        let record = published.state.patient(patient);
+        let aliases = record.map(|record| record.aliases.clone()).unwrap_or_default();
+        drop(published);
+        let names = std::iter::once(patient).chain(&aliases).map(ToString::to_string);
         let mut entries = Vec::new();
         for name in names {
             let kind = Some(RequestKind::RecordEligibility);
@@ -311,7 +331,7 @@ impl Handlers {
             let now = self.clock.now();
             let sessions = published.state.sessions();
             let board = v1::WatchSessionsResponse {
-                time: Some(timestamp_to_wire(now)),
+                server_time: Some(timestamp_to_wire(now)),
                 size: published.size(),
                 sessions: sessions
                     .map(|session| summary::open_session(&published.state, session, now))

@@ -1,6 +1,7 @@
 //! How what was recorded reads on paper.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use crate::pb::v1;
 use crate::units::{Dimension, Quantity, Rational, Unit};
@@ -44,7 +45,8 @@ pub(super) fn person(people: &BTreeMap<String, String>, name: &str) -> String {
 }
 
 /// The words of an enum's value without its prefix: `dose stopped`; nothing where it is not set.
-pub(super) fn word(value: &str, prefix: &str) -> String {
+#[must_use]
+pub fn word(value: &str, prefix: &str) -> String {
     let word = value.strip_prefix(prefix).unwrap_or(value).trim_start_matches('_');
     if word == "UNSPECIFIED" { String::new() } else { word.to_ascii_lowercase().replace('_', " ") }
 }
@@ -55,28 +57,35 @@ pub(super) fn yes(value: bool) -> &'static str {
 }
 
 /// A number of things: `1 session`, `4 sessions`.
-pub(super) fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
+#[must_use]
+pub fn count(number: impl Display, one: &str, many: &str) -> String {
+    let number = number.to_string();
+    let noun = if number == "1" { one } else { many };
+    format!("{number} {noun}")
 }
 
 /// What kind of adverse effect it is.
-pub(super) fn effect(kind: v1::EffectKind) -> String {
+#[must_use]
+pub fn effect(kind: v1::EffectKind) -> String {
     word(kind.as_str_name(), "EFFECT_KIND")
 }
 
 /// How bad it was.
-pub(super) fn severity(severity: v1::EffectSeverity) -> String {
+#[must_use]
+pub fn severity(severity: v1::EffectSeverity) -> String {
     word(severity.as_str_name(), "EFFECT_SEVERITY")
 }
 
 /// What was done about it: `observed longer, infusion slowed`.
-pub(super) fn actions(effect: &v1::AdverseEffect) -> String {
+#[must_use]
+pub fn actions(effect: &v1::AdverseEffect) -> String {
     let words = effect.actions().map(|it| word(it.as_str_name(), "EFFECT_ACTION"));
     words.collect::<Vec<_>>().join(", ")
 }
 
 /// Where a session stands.
-pub(super) fn state(state: v1::SessionState) -> &'static str {
+#[must_use]
+pub fn state(state: v1::SessionState) -> &'static str {
     match state {
         v1::SessionState::Unspecified => "not recorded",
         v1::SessionState::Open => "open, nothing given yet",
@@ -87,7 +96,8 @@ pub(super) fn state(state: v1::SessionState) -> &'static str {
 }
 
 /// A UCUM unit of a reading as people write it: `mmHg`; nothing for a score.
-pub(super) fn reading_unit(unit: &str) -> String {
+#[must_use]
+pub fn reading_unit(unit: &str) -> String {
     match unit {
         "mm[Hg]" => "mmHg".to_owned(),
         "Cel" => "°C".to_owned(),
@@ -97,7 +107,8 @@ pub(super) fn reading_unit(unit: &str) -> String {
 }
 
 /// A value of a measure with its unit: `152 mmHg`, `97%`, `4`.
-pub(super) fn reading(value: i32, unit: &str) -> String {
+#[must_use]
+pub fn reading(value: i32, unit: &str) -> String {
     let unit = reading_unit(unit);
     let space = if unit.is_empty() || unit == "%" { "" } else { " " };
     format!("{value}{space}{unit}")

@@ -43,24 +43,36 @@ impl Service {
             return Ok(None);
         }
         let Some(patient) = patient_of(state, &command.act) else { return Ok(None) };
-        let today = state.day_of(self.shared.clock.now());
-        let Some(Opening { identity, .. }) = self.identity_of(&patient).await? else {
-            return Ok(None);
-        };
-        if age.is_some() && identity.age_on(today) != age {
+        let own = state.patient_name(&patient);
+        if let Some(age) = age
+            && let Some(opening) = self.identity_of(own).await?
+            && opening.identity.age_on(state.day_of(self.shared.clock.now())) != Some(age)
+        {
             return Ok(Some(TreatmentRefusal::AgeDiffers));
         }
-        let named = texts.iter().find(|(_, text)| identity.occurs_in(text));
-        Ok(named.map(|(field, _)| TreatmentRefusal::IdentityInText { field }))
+        if texts.is_empty() {
+            return Ok(None);
+        }
+        // After a merge every identity of the patient counts, and in a merge both.
+        let alias = match &command.act {
+            Act::MergePatients(act) => Some(&act.alias),
+            _ => None,
+        };
+        let others = state.patient(own).map(|record| record.aliases.as_slice()).unwrap_or_default();
+        for name in std::iter::once(own).chain(others).chain(alias) {
+            let Some(opening) = self.identity_of(name).await? else { continue };
+            let named = texts.iter().find(|(_, text)| opening.identity.occurs_in(text));
+            if let Some((field, _)) = named {
+                return Ok(Some(TreatmentRefusal::IdentityInText { field }));
+            }
+        }
+        Ok(None)
     }
 
-    /// The identity of a patient, if it is held here; nothing is opened to anybody by this.
-    pub async fn identity_of(
-        &self,
-        patient: &PatientName,
-    ) -> Result<Option<Opening>, ServiceError> {
+    /// The identity that a name was registered with, if it is held here; nothing is opened to anybody by this.
+    pub async fn identity_of(&self, name: &PatientName) -> Result<Option<Opening>, ServiceError> {
         let published = self.published();
-        let Some(record) = published.state.patient(patient) else { return Ok(None) };
+        let Some(record) = published.state.patient_as_named(name) else { return Ok(None) };
         self.identity(record.commitment).await
     }
 

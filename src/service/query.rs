@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::Service;
 use super::error::ServiceError;
 use crate::ledger::{EntryError, ParsedEntry, Receipt, RequestKind};
-use crate::store::{Reader, StoreError};
+use crate::state::State;
+use crate::store::{Reader, StoreError, state_before};
 use crate::time::Timestamp;
 use crate::tlog::{Hash, ProofError, leaf_hash};
 
@@ -129,6 +130,12 @@ impl Service {
             Ok(ConsistencyProof { size, path: path.map_err(proof_failed)? })
         })
         .await
+    }
+
+    /// The state that an entry was decided by, folded anew: for what is asked rarely.
+    pub async fn state_before(&self, index: u64) -> Result<State, ServiceError> {
+        self.require_entry(index)?;
+        self.read(move |reader| Ok(state_before(reader, index)?)).await
     }
 
     fn require_entry(&self, index: u64) -> Result<(), ServiceError> {

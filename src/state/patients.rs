@@ -22,6 +22,8 @@ pub struct PatientRecord {
     pub commitment: Commitment,
     /// The patient that this id is only another name of.
     pub merged_into: Option<PatientName>,
+    /// Its other names.
+    pub aliases: Vec<PatientName>,
     /// The newest answer to each question, by its id.
     pub answers: BTreeMap<String, Answered>,
     /// The courses, oldest first.
@@ -45,6 +47,7 @@ impl PatientRecord {
             registered,
             commitment,
             merged_into: None,
+            aliases: Vec::new(),
             answers: BTreeMap::new(),
             courses: Vec::new(),
             open_session: None,

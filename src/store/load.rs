@@ -84,6 +84,14 @@ pub fn load(reader: &Reader, key: &VerifierKey) -> Result<Loaded, StoreError> {
     Ok(signed.loaded(replay, None, unusable))
 }
 
+/// The state that an entry was decided by, folded anew from the first entry on. It takes as long as the ledger was then:
+/// for what is asked rarely.
+pub fn state_before(reader: &Reader, index: u64) -> Result<State, StoreError> {
+    let mut replay = Replay::default();
+    replay.run(reader, index, |_, _| Ok(()))?;
+    Ok(replay.state)
+}
+
 /// The newest checkpoint, which stands for everything in the file.
 pub(super) struct Signed {
     pub(super) size: u64,

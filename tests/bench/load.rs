@@ -79,7 +79,7 @@ impl Clinic {
         let (service, writer) = Service::open(folder, ledger.signing_key(), options).unwrap();
 
         submit(&service, &chief, clinic::place()).await;
-        submit(&service, &chief, clinic::starter_formulary()).await;
+        submit(&service, &chief, clinic::formulary()).await;
         let nurse = Key::generate().unwrap();
         let enrolled = clinic::enrol(ORIGIN, clinic::NURSE, v1::Role::Nurse, &nurse);
         submit(&service, &chief, enrolled).await;

@@ -75,8 +75,10 @@ async fn h01_tenfold_slip() {
     assert!(no.message.contains("5 mg/kg is not allowed") && no.entry.is_some(), "{no:?}");
     let no = ward.tries("cleo", calculate(weighing(inputs("0.5 mg/kg"), "725 kg"))).await;
     assert_eq!(no.violations[0].field, "inputs.weight.quantity");
-    for slip in ["7.25 kg", "275 kg"] {
-        let no = ward.tries("cleo", calculate(weighing(inputs("0.5 mg/kg"), slip))).await;
+    for (slip, syringe) in [("7.25 kg", "3 mL"), ("275 kg", "20 mL")] {
+        let mut inputs = weighing(inputs("0.5 mg/kg"), slip);
+        inputs.syringe = Some(quantity(syringe));
+        let no = ward.tries("cleo", calculate(inputs)).await;
         assert!(no.message.contains("WEIGHT_CHANGED"), "{no:?}");
     }
     ward.close().await;

@@ -47,6 +47,18 @@ async fn a_registration_needs_a_sealed_identity_and_a_name_of_its_own() {
     let found = ward.asks("nina", v1::GetPatientRequest { name: patient.clone() }).await;
     let found = found.patient.unwrap();
     assert_eq!(found.age_years, Some(44));
+    let unborn = v1::IdentityOpening {
+        identity: Some(v1::PatientIdentity {
+            display_name: "Ottoline Farquhar".into(),
+            address: "1 Elm Street".into(),
+            birth_date: Some(v1::Date { year: 2028, month: 1, day: 1 }),
+            identifiers: Vec::new(),
+        }),
+        salts: (1..5_u8).map(|n| vec![n; 32]).collect(),
+    };
+    let seal = v1::SealIdentityRequest { opening: Some(unborn) };
+    let no = ward.asks_in_vain("nina", seal).await;
+    assert_eq!(no.violations[0].field, "opening.identity.birth_date");
     let twice = v1::RegisterPatientRequest {
         patient,
         identity_commitment: found.identity_commitment,
@@ -115,6 +127,8 @@ async fn two_ids_of_one_patient_become_one_with_one_history() {
     ward.watched(&session, &[20, 50, 81]).await;
     ward.does("nina", crate::requests::discharge(&session)).await;
     assert_eq!(ward.tries("nina", merge.clone()).await.reason, "ROLE_NOT_HELD");
+    let named = v1::MergePatientsRequest { reason: "both are Pemberton".into(), ..merge.clone() };
+    assert_eq!(ward.tries("cleo", named).await.reason, "IDENTITY_IN_TEXT");
     let merged = ward.does("cleo", merge.clone()).await;
     assert_eq!(merged.flags(), [v1::FlagKind::PatientsMerged]);
     assert_eq!(ward.tries("cleo", merge).await.reason, "PATIENT_UNKNOWN", "once is enough");
@@ -123,7 +137,7 @@ async fn two_ids_of_one_patient_become_one_with_one_history() {
     let no = ward.tries("cleo", start(&course, "induction", 44)).await;
     assert_eq!(no.reason, "SESSION_TOO_EARLY");
     let found = ward.asks("nina", v1::GetPatientRequest { name: main.clone() }).await;
-    assert_eq!(found.patient.unwrap().courses, [course.clone()]);
+    assert_eq!(found.patient.unwrap().courses, std::slice::from_ref(&course));
     let alias = ward.asks("nina", v1::GetPatientRequest { name: other.clone() }).await;
     assert_eq!(alias.patient.unwrap().merged_into, main);
 

@@ -17,6 +17,7 @@ use crate::serving::{
     Answers, Call, Clinic, DISPENSE_VIAL, GET_CHECKPOINT, LIST_ENTRIES, ORIGIN, RECEIVE_VIALS,
     TAIL_ENTRIES, Written, assert_refused, delivery, dispensing, request_id,
 };
+use crate::support::FORMULARY;
 
 const PRODUCT: &str = "products/ketamine-42023-113-10";
 const PROTOCOL: &str = "protocols/ket-trd-iv";
@@ -134,7 +135,7 @@ async fn the_formulary_is_listed_whole_page_by_page_and_read_as_it_was_published
     let method = "/vialedger.v1.RegistryService/GetFormulary";
     let whole: v1::GetFormularyResponse =
         clinic.read(method, &v1::GetFormularyRequest {}).await.unwrap();
-    assert_eq!(whole.formulary, vialedger::formulary::starter());
+    assert_eq!(whole.formulary, FORMULARY);
     assert_eq!(whole.version, version);
     clinic.close().await;
 }
@@ -313,7 +314,7 @@ async fn entries_are_listed_by_what_they_touch_their_kind_and_their_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_of_entries_ends_before_it_is_too_large() {
     let clinic = Clinic::empty(|_| {}).await;
-    let mut text = vialedger::formulary::starter().to_owned();
+    let mut text = FORMULARY.to_owned();
     text.extend(std::iter::repeat_n("# \n", (MAX_TEXT_BYTES - text.len()) / 3));
     for _ in 0..MAX_PAGE_BYTES / text.len() + 2 {
         let publish = v1::PublishFormularyRequest {

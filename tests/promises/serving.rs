@@ -37,7 +37,9 @@ use vialedger::service::{Service, ServiceOptions, WriterHandle};
 use vialedger::store::{Evidence, LedgerFolder};
 use vialedger::telemetry::{self, LogFormat};
 use vialedger::tlog::{self, KeyName, NoteSigner, VerifierKey};
-use vialedger::{dsse, formulary, token};
+use vialedger::{dsse, token};
+
+use crate::support::FORMULARY;
 
 pub(crate) const ORIGIN: &str = "example.org/clinic";
 
@@ -167,7 +169,7 @@ impl Clinic {
         let publish = v1::PublishFormularyRequest {
             ledger: ORIGIN.into(),
             request_id: request_id(),
-            formulary: formulary::starter().to_owned(),
+            formulary: FORMULARY.to_owned(),
             ..v1::PublishFormularyRequest::default()
         };
         self.submit("ada", RequestKind::PublishFormulary, &publish).await;

@@ -21,6 +21,9 @@ use vialedger::tlog::{KeyKind, PublicKey, VerifierKey};
 
 pub(crate) const ORIGIN: &str = "clinic.example/ledger";
 
+/// The formulary of these tests. It has no plans: a dose is worked out without a session.
+pub(crate) const FORMULARY: &str = include_str!("../data/formulary-1.toml");
+
 /// When every test begins.
 const START: &str = "2026-11-21T09:00:00Z";
 
@@ -183,12 +186,12 @@ impl Clinic {
         ada().sign(RequestKind::EnrollPerson, &message)
     }
 
-    /// A request for the starter formulary: a large entry.
+    /// A request for a formulary: a large entry.
     pub(crate) fn new_formulary(&self) -> SignedRequest {
         let message = v1::PublishFormularyRequest {
             ledger: ORIGIN.to_owned(),
             request_id: self.new_id(),
-            formulary: vialedger::formulary::starter().to_owned(),
+            formulary: FORMULARY.to_owned(),
             ..v1::PublishFormularyRequest::default()
         };
         ada().sign(RequestKind::PublishFormulary, &message)

@@ -55,6 +55,7 @@ fn reason_for(limit: &str) -> v1::LimitOverride {
         limit: limit.to_owned(),
         reason: OverrideReason::SpecialistAdvice.into(),
         note: "psychiatry".to_owned(),
+        ..Default::default()
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use prost::Message as _;
 use vialedger::audit::{Anchor, EntryRow, Fault};
+use vialedger::decide::RULES_VERSION;
 use vialedger::ledger::RequestKind;
 use vialedger::pb::v1::{self, outcome};
 use vialedger::tlog::{empty_root, leaf_hash};
@@ -259,7 +260,9 @@ fn rechained(place: usize, sizes: Sizes, change: impl Fn(&Bytes) -> Bytes) -> Ev
 fn an_unknown_version_gives_no_verdict() {
     for index in 0..book().state.size() {
         found(index, Fault::UnknownVersion, |insider| insider.entry(index).format_version = 2);
-        found(index, Fault::UnknownVersion, |insider| insider.entry(index).rules_version = 2);
+        found(index, Fault::UnknownVersion, |insider| {
+            insider.entry(index).rules_version = RULES_VERSION + 1;
+        });
         found(index, Fault::UnknownVersion, |insider| {
             insider.entry(index).request_type = "vialedger.v1.ReverseEntryRequest".to_owned();
         });

@@ -3,7 +3,6 @@
 
 use prost::Message;
 use vialedger::command::{MAX_REQUEST_BYTES, MAX_TEXT_CHARS};
-use vialedger::formulary;
 use vialedger::ident::Ndc;
 use vialedger::ledger::RequestKind;
 use vialedger::pb::v1::{self, Answer, Role, record_waste_request::Source};
@@ -51,6 +50,21 @@ requests! {
     RecordWasteRequest RecordWaste,
     WitnessRequest Witness,
     ReturnVialRequest ReturnVial,
+    CheckDoseRequest CheckDose,
+    RegisterPatientRequest RegisterPatient,
+    MergePatientsRequest MergePatients,
+    OpenIdentityRequest OpenIdentity,
+    RecordEligibilityRequest RecordEligibility,
+    OpenCourseRequest OpenCourse,
+    CloseCourseRequest CloseCourse,
+    StartSessionRequest StartSession,
+    RecordMissedSessionRequest RecordMissedSession,
+    CancelSessionRequest CancelSession,
+    RecordObservationRequest RecordObservation,
+    AcknowledgeAlertRequest AcknowledgeAlert,
+    RecordAdverseEffectRequest RecordAdverseEffect,
+    DischargePatientRequest DischargePatient,
+    RecordFormSentRequest RecordFormSent,
 }
 
 /// Multiple-dose ketamine, 10 mg/mL, 20 mL.
@@ -170,39 +184,43 @@ pub(crate) fn approve(step: &Step) -> v1::ApproveRequest {
     }
 }
 
-/// The starter formulary with only these products and protocols, and what they name, so that it is read quickly.
-pub(crate) fn formulary_of(products: &[&str], protocols: &[&str]) -> String {
-    let wanted = [products, protocols].concat();
-    let blocks: Vec<&str> = formulary::starter().split_inclusive("\n\n").collect();
-    let id = |block: &str, header: &str| {
-        let rest = block.split_once(header)?.1.split_once("id = \"")?.1;
-        rest.split('"').next().map(str::to_owned)
-    };
-    // Products and protocols as wanted, with the tables below a protocol.
-    let mut keep = false;
+/// The starter formulary from before there were plans: here a dose is worked out without a session.
+const WITHOUT_PLANS: &str = include_str!("../data/formulary-1.toml");
+
+/// A formulary with only these products, protocols and plans, and what they name, so that it is read quickly.
+pub(crate) fn cut(formulary: &str, wanted: &[&str]) -> String {
+    // Each thing with its id and the tables below it.
+    let mut things: Vec<(&str, &str, String)> = Vec::new();
+    let mut head = String::new();
+    for block in formulary.split_inclusive("\n\n") {
+        let rest = block.split_once("[[").filter(|(before, _)| before.is_empty());
+        let kind = rest.and_then(|(_, rest)| rest.split_once("]]")).map(|(kind, _)| kind);
+        match kind.filter(|kind| !kind.contains('.')) {
+            Some(kind) => {
+                let id = block.split_once("id = \"").and_then(|(_, rest)| rest.split_once('"'));
+                things.push((kind, id.unwrap().0, block.to_owned()));
+            }
+            None if block.starts_with('#') => {}
+            None => things.last_mut().map_or(&mut head, |(_, _, text)| text).push_str(block),
+        }
+    }
+    // What is wanted, then what that names: plans name monitorings, and monitorings name measures.
     let mut kept = String::new();
-    for block in &blocks {
-        if let Some(product) = id(block, "[[product]]") {
-            keep = wanted.contains(&format!("products/{product}").as_str());
-        } else if let Some(protocol) = id(block, "[[protocol]]") {
-            keep = wanted.contains(&format!("protocols/{protocol}").as_str());
-        } else if !block.starts_with("[protocol.") {
-            keep = false;
-        }
-        kept += if keep { block } else { "" };
+    for collection in ["product", "protocol", "plan", "monitoring", "measure", "drug", "question"] {
+        let of = things.iter().filter(|(kind, ..)| *kind == collection);
+        let named = |id: &str| match collection {
+            "product" | "protocol" | "plan" => wanted.contains(&&*format!("{collection}s/{id}")),
+            _ => kept.contains(&format!("\"{id}\"")),
+        };
+        let text: String = of.filter(|(_, id, _)| named(id)).map(|(.., text)| &**text).collect();
+        kept += &text;
     }
-    // Drugs and questions that those name, and what has no id.
-    let mut text = String::new();
-    for block in &blocks {
-        let named = |header| id(block, header).map(|id| kept.contains(&format!("\"{id}\"")));
-        let other = !["#", "[[product]]", "[[protocol]]", "[protocol."]
-            .iter()
-            .any(|beginning| block.starts_with(beginning));
-        if other && named("[[drug]]").or(named("[[question]]")).unwrap_or(true) {
-            text += block;
-        }
-    }
-    text + &kept
+    head + &kept
+}
+
+/// A formulary without plans, of these products and protocols.
+pub(crate) fn formulary_of(products: &[&str], protocols: &[&str]) -> String {
+    cut(WITHOUT_PLANS, &[products, protocols].concat())
 }
 
 /// The formulary of most tests.
@@ -310,6 +328,7 @@ pub(crate) fn too_long(inputs: &mut v1::DoseInputs) {
         limit: limit.to_owned(),
         reason: v1::OverrideReason::SpecialistAdvice.into(),
         note: "\u{20ac}".repeat(MAX_TEXT_CHARS),
+        ..Default::default()
     };
     for given in &mut inputs.answers {
         if USED.contains(&given.question.as_str()) {

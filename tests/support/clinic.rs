@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use vialedger::client::{Act, Stamp, new_request_id};
 use vialedger::clock::Clock;
-use vialedger::formulary;
 use vialedger::key::{Key, prove_possession};
 use vialedger::ledger::SignedRequest;
 use vialedger::names::PersonName;
@@ -48,9 +47,10 @@ pub(crate) fn place() -> v1::CreatePlaceRequest {
     v1::CreatePlaceRequest { place: Some(place), ..Default::default() }
 }
 
-/// The products and protocols that the program brings along.
-pub(crate) fn starter_formulary() -> v1::PublishFormularyRequest {
-    v1::PublishFormularyRequest { formulary: formulary::starter().to_owned(), ..Default::default() }
+/// Products and protocols without plans: a dose is worked out without a session.
+pub(crate) fn formulary() -> v1::PublishFormularyRequest {
+    let formulary = include_str!("../data/formulary-1.toml").to_owned();
+    v1::PublishFormularyRequest { formulary, ..Default::default() }
 }
 
 /// Enrols somebody whose key is at hand.
