@@ -15,9 +15,12 @@ import argparse, base64, fractions, hashlib, json, pathlib, re, sqlite3, sys, ty
 NOT_CHECKED = ("whether doses, refusals and flags are what the rules make of the requests; roles, witnesses, limits; "
                "states of vials; second persons; that new keys were held; whether what people say is true")
 REQUESTS = {f"vialedger.v1.{name}Request" for name in (
-    "InitializeLedger EnrollPerson ChangeRoles EnrollKey RevokeKey CreatePlace PublishFormulary Approve CalculateDose "
-    "ReceiveVials DispenseVial RecordAdministration RecordWaste Witness ReturnVial").split()}
-INITIALIZED, PROPOSED, CHANGED, RECEIVED, BALANCES = 2, 3, 4, 6, 20  # fields of `Outcome`, and below
+    "InitializeLedger EnrollPerson ChangeRoles EnrollKey RevokeKey CreatePlace PublishFormulary Approve "
+    "CalculateDose ReceiveVials DispenseVial RecordAdministration RecordWaste Witness ReturnVial CheckDose "
+    "RegisterPatient MergePatients OpenIdentity RecordEligibility OpenCourse CloseCourse StartSession "
+    "RecordMissedSession CancelSession AcknowledgeAlert RecordObservation RecordAdverseEffect DischargePatient "
+    "RecordFormSent").split()}
+INITIALIZED, PROPOSED, CHANGED, RECEIVED, BALANCES, FLAGS, DISCHARGED = 2, 3, 4, 6, 20, 21, 26  # fields of `Outcome`
 DISPENSED, ADMINISTERED, WASTED, WITNESSED, RETURNED = 7, 8, 9, 10, 11
 EMPTY = hashlib.sha256(b"").digest()  # root of no entries, and what stands before the first
 
@@ -46,7 +49,6 @@ class Message:
             if tag >> 3 == 0 or wire not in (0, 1, 2, 5) or at > len(data):
                 raise ValueError("not protobuf")
             self.fields.setdefault(tag >> 3, []).append(value)
-
     def all(self, field, kind=bytes):
         values = self.fields.get(field, [])
         if not all(isinstance(value, kind) for value in values):
@@ -128,7 +130,6 @@ class VerifierKey:
         self.key = key[1:]
         if len(key) != 33 or key[:1] != b"\1" or key_id != self.id.hex():
             raise ValueError(f"{line[:200]!r} is no verifier key: give name+id+base64, or its file, with --vkey")
-
     def checkpoint(self, note):
         """Size and root of a checkpoint as a signed note. Raises ValueError where it is not one signed by this key."""
         text, _, signatures = note.decode().rpartition("\n\n")
@@ -155,12 +156,12 @@ class People:
     def __init__(self):
         self.keys, self.pending = {}, {}  # key: whether it is valid; index of a proposal: its entry
     def apply(self, entry):
-        act = entry if {CHANGED, INITIALIZED} & {*entry.outcome.fields} else None
+        act = entry if {CHANGED, INITIALIZED, DISCHARGED} & {*entry.outcome.fields} else None
         if PROPOSED in entry.outcome.fields:
-            self.pending[entry.index] = entry
+            self.pending[f"entries/{entry.index}"] = entry
         if act and entry.type == "vialedger.v1.ApproveRequest":
-            act = self.pending.pop(entry.outcome.message(CHANGED).get(2, 0), None)
-            if not act or [entry.request.text(5), entry.request.get(6)] != [f"entries/{act.index}", act.leaf]:
+            act, told = self.pending.pop(entry.request.text(5), None), entry.outcome.message(CHANGED).get(2, 0)
+            if not act or entry.request.get(6) != act.leaf or CHANGED in entry.outcome.fields and told != act.index:
                 raise Bad(entry.index, "outcome-differs", "the approval of a proposal that waits", "another")
         name = act.type.split(".")[-1] if act else None
         if name == "RevokeKeyRequest":
@@ -188,7 +189,6 @@ class Vials:
              DISPENSED: ("DispenseVial", 6, 10, ("in_hands",)), RETURNED: ("ReturnVial", 0, 0, ("in_container",)),
              ADMINISTERED: ("RecordAdministration", 2, 7, ("administered",)),
              WASTED: ("RecordWaste", 3, 7, ("wasted", "unwitnessed"))}
-
     def __init__(self):
         self.balances, self.open = {}, {}
     def moved(self, entry, kind):
@@ -320,12 +320,12 @@ class Audit:
 
     def check_entry(self, index, entry):
         """What an entry says by itself and against those before it."""
-        if entry.version != 1 or entry.rules != 1 or entry.type not in REQUESTS:
+        if entry.version != 1 or entry.rules not in (1, 2) or entry.type not in REQUESTS:
             found = f"format {entry.version}, rules {entry.rules}, request {entry.type!r}"
-            raise Bad(index, "unknown-version", "format 1, rules 1 and a request that is known", found)
+            raise Bad(index, "unknown-version", "format 1, rules 1 or 2 and a request that is known", found)
         first = entry.type == "vialedger.v1.InitializeLedgerRequest"
         ledgers, request_id = {entry.ledger, entry.request.text(1)}, entry.request.text(2).lower()
-        results = [field for field in entry.outcome.fields if field < BALANCES]
+        results = [field for field in entry.outcome.fields if field not in (BALANCES, FLAGS)]
         valid = first and entry.key == entry.request.message(5).message(4).get(1) or self.people.keys.get(entry.key)
         for holds, fault, expected, found in (
                 (ledgers == {self.vkey.name}, "fork", f"an entry of {self.vkey.name}", ", ".join(sorted(ledgers))),

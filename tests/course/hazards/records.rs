@@ -1,16 +1,107 @@
-//! From vial to ledger: what is drawn, wasted, recorded and ordered otherwise than it should be.
+//! The hazards of the vial, the record and the ledger.
 
 use rusqlite::Connection;
 use vialedger::audit::{self, Fault, Verdict};
 use vialedger::formulary;
-use vialedger::pb::v1::{self, FlagKind, outcome};
+use vialedger::pb::v1::{self, Answer, FlagKind, OverrideReason, outcome};
 use vialedger::store::Evidence;
 use vialedger::tlog::SignedNote;
 use vialedger::wire::timestamp_to_wire;
 
-use super::{STRONG, clinic, induction};
-use crate::requests::{KETAMINE, calculate, discharge, infusion, observe, quantity, start};
+use super::{STRONG, clinic, induction, treated};
+use crate::requests::{
+    KETAMINE, calculate, discharge, infusion, observe, passing, quantity, start,
+};
 use crate::ward::{Visit, Ward};
+
+/// Ketamine for a short procedure, outside of any course.
+fn sedation(patient: &str, ward: &Ward) -> v1::DoseInputs {
+    let no = |question: &str| v1::EligibilityAnswer {
+        question: question.to_owned(),
+        answer: Answer::No.into(),
+    };
+    v1::DoseInputs {
+        protocol: "protocols/ket-psa-iv".into(),
+        dose: Some(quantity("1 mg/kg")),
+        syringe: Some(quantity("10 mL")),
+        infusion_duration: Some(quantity("1 min")),
+        diluted_volume: None,
+        answers: ["hypersensitivity-ketamine", "blood-pressure-hazard", "raised-pressure"]
+            .map(no)
+            .into(),
+        ..infusion(patient, "", ward.now(), "1 mg/kg")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h14_stale_or_wrong_patient() {
+    let (mut ward, patient, course) = clinic().await;
+    let other = ward.register("p8", "Constance Adeyemi").await;
+    let session = ward.begin(&induction(&patient, &course)).await;
+    let no = ward.tries("cleo", calculate(infusion(&other, &session, ward.now(), "0.5 mg/kg")));
+    assert_eq!(no.await.reason, "PATIENT_MISMATCH");
+    let long_ago = ward.now().checked_add_micros(-31 * 86_400_000_000).unwrap();
+    let no = ward.tries("cleo", calculate(infusion(&patient, &session, long_ago, "0.5 mg/kg")));
+    assert_eq!(no.await.reason, "WEIGHT_TOO_OLD");
+    let dose = ward.calculated("cleo", infusion(&patient, &session, ward.now(), "0.5 mg/kg")).await;
+    let act = ward.dispensing(&dose, dose.measured_amount.clone());
+    let wrong = v1::DispenseVialRequest { patient: other.clone(), ..act.clone() };
+    assert_eq!(ward.tries("ada", wrong).await.reason, "PATIENT_MISMATCH");
+    ward.pass(61);
+    assert_eq!(ward.tries("ada", act).await.reason, "CALCULATION_EXPIRED");
+    ward.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h15_double_administration_or_replayed_call() {
+    let (mut ward, patient, course) = clinic().await;
+    let session = ward.begin(&induction(&patient, &course)).await;
+    let dose = ward.calculated("cleo", infusion(&patient, &session, ward.now(), "0.5 mg/kg")).await;
+    let dispensing = ward.dispensed(&dose).await;
+    ward.pass(40);
+    let given = v1::RecordAdministrationRequest {
+        dispensing,
+        patient: patient.clone(),
+        amount: dose.measured_amount.clone(),
+        start_time: Some(timestamp_to_wire(ward.now())),
+        end_time: Some(timestamp_to_wire(ward.now())),
+        ..Default::default()
+    };
+    let (first, again) = ward.does_twice("nina", given.clone()).await;
+    assert_eq!(first, again, "a replayed call gets the first answer");
+    let no = ward.tries("nina", given).await;
+    assert!(["DISPENSING_SETTLED", "OVER_DRAW"].contains(&no.reason.as_str()), "{no:?}");
+    let no = ward.tries("cleo", calculate(infusion(&patient, &session, ward.now(), "0.5 mg/kg")));
+    let no = no.await;
+    assert_eq!(no.reason, "DUPLICATE_DOSE");
+    assert!(no.message.contains("Do not give a second"), "{no:?}");
+    ward.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h16_expired_or_beyond_use() {
+    let (mut ward, patient, course) = clinic().await;
+    treated(&mut ward, &patient, &course).await;
+    let opened = ward.last_container(KETAMINE);
+    ward.pass_days(29);
+    let request = v1::RecordEligibilityRequest { ..crate::requests::answers(&patient, ward.now()) };
+    ward.does("nina", request).await;
+    let mut late = start(&course, "induction", 44);
+    late.overrides = vec![passing("SESSION_LATE", OverrideReason::ValueConfirmed)];
+    let session = ward.started("cleo", late).await;
+    ward.does("nina", observe(&session, ward.now(), &crate::requests::WELL)).await;
+    let dose = ward.calculated("cleo", infusion(&patient, &session, ward.now(), "0.5 mg/kg")).await;
+    let fresh = ward.dispensing(&dose, dose.measured_amount.clone());
+    let old = v1::DispenseVialRequest { vial: opened, ..fresh };
+    assert_eq!(ward.tries("ada", old).await.reason, "VIAL_BEYOND_USE");
+    ward.pass_days(365 * 3);
+    let inputs = sedation(&patient, &ward);
+    let inputs = v1::DoseInputs { age_years: Some(47), ..inputs };
+    let dose = ward.calculated("cleo", inputs).await;
+    let act = ward.dispensing(&dose, dose.measured_amount.clone());
+    assert_eq!(ward.tries("ada", act).await.reason, "VIAL_EXPIRED");
+    ward.close().await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn h17_drawn_beyond_the_content_or_a_single_dose_vial_shared() {
