@@ -26,7 +26,7 @@ pub use identities::{
     IDENTITY_DIFFERS, IdentityFinding, IdentityProof, IdentityReport, MAX_LINE_BYTES,
     OpenedIdentity, Registrations,
 };
-pub use replay::{named_key, replay};
+pub use replay::{named_key, replay, unreadable};
 pub use report::{Anchor, Fault, Finding, Report, Verdict};
 
 use std::collections::BTreeSet;

@@ -22,6 +22,8 @@
 //!   word: `tests/cosigner`.
 //! * No entry holds a patient's name, address, date of birth or identifier; an export verifies with identities withheld
 //!   or opened: `tests/identities.rs`.
+//! * A bundle of some entries verifies by itself, opens nothing else, and shows every changed byte and a cut-off end:
+//!   `tests/bundle`.
 //! * What is printed is what was recorded, to the last reading, and nothing is filled in: `tests/report`.
 //! * What a person signed is stored as the very bytes that were sent: `tests/interop.rs`, where the client is not ours.
 //!
@@ -57,6 +59,7 @@
 //! | `state` | everything folded from the entries |
 //! | `decide` | the rules |
 //! | `audit` | everything derived again from the bytes |
+//! | `bundle` | some of the entries, in a file that proves itself |
 //! | `clock`, `key`, `token` | the only clock; keys in files; bearer tokens |
 //! | `handover` | a folder that is there whole or not at all |
 //! | `store`, `tiles` | SQLite: the ledger, and beside it the sealed identities; the ledger as static files |
@@ -66,7 +69,7 @@
 //! | `cli` | the commands |
 //! | `app` | from the arguments to the exit status |
 //!
-//! Down to `audit` everything is the core. The core reads no clock, does no I/O, has no randomness, does not log, is
+//! Down to `bundle` everything is the core. The core reads no clock, does no I/O, has no randomness, does not log, is
 //! synchronous, and iterates over nothing without an order. Only `store` names rusqlite. Only `clock` reads the clock.
 //! No float exists here.
 //!
@@ -75,6 +78,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod bundle;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -2,6 +2,7 @@
 //! verifier key alone; whether enough log cosigners signed it too; and in an export with identities
 //! opened, whether each is the one that an entry commits to.
 
+mod bundle;
 mod cosigned;
 mod evidence;
 mod identities;
@@ -27,7 +28,7 @@ use cosigned::Cosigned;
 pub(super) use report::{json, text};
 use shown::Shown;
 
-/// Verify a ledger, without any server.
+/// Verify a ledger, or a bundle of some of its entries, without any server.
 ///
 /// Every entry's bytes, chain, signature and meaning are checked, and every checkpoint. The
 /// verifier key (--vkey) must come from outside the ledger's folder, from whoever keeps the
@@ -37,13 +38,16 @@ use shown::Shown;
 /// history with this key can have been shown to them. Without --checkpoint, the newest such one from the folder
 /// `cosignatures` beside the database is taken; the cosigners' keys come from the policy, not from there.
 ///
+/// Of a bundle that is not the whole ledger, each entry's bytes, place, signature, key and role are checked; the rules
+/// are not run again, since that takes every entry before.
+///
 /// In an export with identities opened, each is proved against the commitment in the entry that
 /// registered the patient.
 ///
 /// Exit status: 0 good; 1 the evidence is bad; 2 no verdict possible, also where cosignatures are missing.
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
-    /// The ledger's database, the folder that it is in, an export of the evidence, or exported tiles
+    /// The ledger's database, the folder that it is in, an export of the evidence, exported tiles, or a bundle
     ledger: PathBuf,
     /// A checkpoint or a receipt that was kept elsewhere: excludes a tail that was cut off
     #[arg(long, value_name = "FILE")]
@@ -73,17 +77,25 @@ struct Examined {
     explanation: Option<Explanation>,
     /// Where the audit ended, if all that was asked of it is good.
     audited: Option<Audited>,
+    /// What more there is to say of a bundle.
+    bundle: Option<Box<bundle::Found>>,
 }
 
 impl Examined {
     fn no_verdict(why: String) -> Self {
-        Self {
-            report: Report::no_verdict(why),
-            cosigned: Vec::new(),
-            identities: None,
-            explanation: None,
-            audited: None,
-        }
+        Self::of(Report::no_verdict(why))
+    }
+
+    /// A report, and nothing else.
+    fn of(report: Report) -> Self {
+        Self::by(audit::Examined { report, explanation: None, audited: None })
+    }
+
+    /// What an audit found.
+    fn by(examined: audit::Examined) -> Self {
+        let audit::Examined { report, explanation, audited } = examined;
+        let cosigned = Vec::new();
+        Self { report, cosigned, identities: None, explanation, audited, bundle: None }
     }
 
     /// The verdict on everything that was handed over.
@@ -114,6 +126,9 @@ impl Examined {
             if let Some(found) = &self.identities {
                 identities::add_json(found, told);
             }
+            if let Some(bundle) = &self.bundle {
+                bundle.add_json(told);
+            }
             if let Some(shown) = self.shown(asked) {
                 told.insert("explained".to_owned(), shown.json()?);
             }
@@ -121,11 +136,19 @@ impl Examined {
         Ok(value)
     }
 
-    fn text(&self, asked: Option<u64>, desk: &Desk) -> String {
-        let evidence = text(&self.report) + &cosigned::text(&self.cosigned, desk);
-        let all = match &self.identities {
+    /// The evidence's verdict in words, with what came with it.
+    fn told(&self, evidence: &str, desk: &Desk) -> String {
+        let evidence = evidence.to_owned() + &cosigned::text(&self.cosigned, desk);
+        match &self.identities {
             Some(found) => identities::text(found, &evidence),
             None => evidence,
+        }
+    }
+
+    fn text(&self, asked: Option<u64>, desk: &Desk) -> String {
+        let all = match &self.bundle {
+            Some(bundle) => bundle.text(self, desk),
+            None => self.told(&text(&self.report), desk),
         };
         match self.shown(asked) {
             Some(shown) => format!("{}\n\n{all}", shown.text()),
@@ -157,7 +180,12 @@ fn examine(args: &VerifyArgs, asked: Option<u64>, desk: &Desk) -> Result<Examine
         Some(policy) => ledger_key(policy, given)?,
         None => verifier_key(given, None)?,
     };
-    let checkpoint = match (args.checkpoint.as_deref().map(checkpoint).transpose()?, &policy) {
+    let given = args.checkpoint.as_deref().map(checkpoint).transpose()?;
+    if bundle::is_one(&args.ledger) {
+        let options = Options { verifier_key, checkpoint: given };
+        return bundle::judge(args, &options, policy.as_ref(), asked);
+    }
+    let checkpoint = match (given, &policy) {
         (None, Some(policy)) if policy.asks_for_cosignatures() => {
             cosigned::newest_under(policy, &args.ledger)?
         }
@@ -167,21 +195,19 @@ fn examine(args: &VerifyArgs, asked: Option<u64>, desk: &Desk) -> Result<Examine
         policy.map_or(Ok(Vec::new()), |policy| cosigned::under(&policy, checkpoint.as_ref()));
     let since = args.since.as_deref().map(saved::read).transpose()?;
     let (options, plan) = (Options { verifier_key, checkpoint }, Plan { explain: asked, since });
-    let audit::Examined { report, explanation, audited } =
-        evidence::judge(&args.ledger, &options, plan)?;
+    let mut examined = Examined::by(evidence::judge(&args.ledger, &options, plan)?);
     // Only good evidence says which identities there are.
-    let registered = audited.as_ref().map(Audited::registrations);
+    let registered = examined.audited.as_ref().map(Audited::registrations);
     let identities = registered.map(|registered| identities::prove(&args.ledger, &registered));
-    let identities = identities.transpose()?;
-    let audited = audited.filter(|_| identities.as_ref().is_some_and(IdentityReport::holds));
+    examined.identities = identities.transpose()?;
+    let holds = examined.identities.as_ref().is_some_and(IdentityReport::holds);
+    let good = examined.audited.is_some() && holds;
+    examined.audited = examined.audited.filter(|_| good);
     // What is bad is bad whoever cosigned it; good evidence is not good enough.
     match under {
-        Ok(cosigned) => Ok(Examined { report, cosigned, identities, explanation, audited }),
-        Err(why) if audited.is_some() => Ok(Examined::no_verdict(why)),
-        Err(_) => {
-            let cosigned = Vec::new();
-            Ok(Examined { report, cosigned, identities, explanation, audited: None })
-        }
+        Ok(cosigned) => Ok(Examined { cosigned, ..examined }),
+        Err(why) if good => Ok(Examined::no_verdict(why)),
+        Err(_) => Ok(Examined { audited: None, ..examined }),
     }
 }
 
