@@ -236,9 +236,9 @@ fn cosigned(policy: &Policy, beside: &Cosignatures) -> Result<Option<SignedNote>
     if !policy.asks_for_cosignatures() {
         return Ok(None);
     }
-    let newest = beside.newest_under(policy).map_err(|error| CliError::Data(error.to_string()))?;
+    let found = beside.newest_under(policy).map_err(|error| CliError::Data(error.to_string()))?;
     let none = "no checkpoint beside the ledger has the cosignatures that the policy asks for";
-    let (note, _) = newest.ok_or_else(|| CliError::No(none.to_owned()))?;
+    let (note, _) = found.ok_or_else(|| CliError::No(none.to_owned()))?;
     Ok(Some(note))
 }
 
@@ -263,10 +263,10 @@ fn pick(files: &Files, size: u64, selection: &Selection) -> Result<Found, CliErr
         let row = row.map_err(|error| CliError::Data(error.to_string()))?;
         let bad =
             |error| CliError::No(format!("the ledger is bad: {error}; run `vialedger verify`"));
-        let picked = picker.see(&row.entry).map_err(bad)?;
-        if picked != Picked::Neither {
+        let role = picker.see(&row.entry).map_err(bad)?;
+        if role != Picked::Neither {
             found.registrations.see(index, &row.entry);
-            found.indexes.push((index, picked));
+            found.indexes.push((index, role));
         }
         bar.set_position(index);
     }

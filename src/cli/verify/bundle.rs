@@ -11,7 +11,7 @@ use crate::audit::{
     Anchor, CheckpointRow, EntryRow, EvidenceError, Fault, Finding, IdentityProof, IdentityReport,
     Options, Plan, Registrations, Report, Verdict, examine,
 };
-use crate::bundle::{BundleReport, Checker, Line, MAX_LINE_BYTES, is_head};
+use crate::bundle::{BundleReport, Checker, Header, Line, MAX_LINE_BYTES, is_head};
 use crate::cli::Desk;
 use crate::cli::error::CliError;
 use crate::cli::output::fields;
@@ -63,7 +63,7 @@ pub(super) fn judge(
         checker.line(&line, cut);
     }
     let (report, registrations) = checker.finish();
-    let whole = report.header.as_ref().is_some_and(|header| header.is_whole());
+    let whole = report.header.as_ref().is_some_and(Header::is_whole);
     let mut examined = if whole && report.checkpoint.is_some() {
         audit(&args.ledger, &report, options, explain)?
     } else {
@@ -160,7 +160,9 @@ fn audit(
 
 fn prove(opened: &[Vec<u8>], registrations: &Registrations) -> IdentityReport {
     let mut proof = IdentityProof::new(registrations);
-    opened.iter().for_each(|line| proof.line(line));
+    for line in opened {
+        proof.line(line);
+    }
     proof.finish()
 }
 

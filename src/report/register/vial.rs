@@ -161,7 +161,7 @@ impl Vials {
             outcome::Result::Waste(it) => {
                 row.act = "wasted";
                 row.amount = quantity(it.amount.as_ref());
-                row.witness = "NOT WITNESSED".to_owned();
+                "NOT WITNESSED".clone_into(&mut row.witness);
                 if let Some(asked) = request::<v1::RecordWasteRequest>(entry, "RecordWaste") {
                     let reason = word(asked.reason().as_str_name(), "WASTE_REASON");
                     let method = word(asked.method().as_str_name(), "WASTE_METHOD");
