@@ -7,6 +7,7 @@
 //!
 //! `serve` is only read here; a layer above runs it, since no client needs the server. The demo does: it is both sides.
 
+mod audit;
 mod backup;
 pub mod calc;
 pub mod cosigner;
@@ -149,7 +150,7 @@ pub enum Task {
     /// Prove that an entry is in the ledger, or that the ledger begins with an older one
     #[command(subcommand)]
     Proof(proof::ProofCommand),
-    /// Verify a ledger file from itself and its verifier key alone, without any server
+    /// Verify a ledger file, or a bundle, from itself and the verifier key alone, without any server
     Verify(verify::VerifyArgs),
     /// Watch other ledgers as a log cosigner, and have others watch yours
     #[command(subcommand)]
@@ -157,6 +158,9 @@ pub enum Task {
     /// Write what is to be handed over into a folder of its own, without any server
     #[command(subcommand)]
     Export(export::ExportCommand),
+    /// Put together what an inspector is handed, without any server
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Change the key that patients' identities are encrypted with
     #[command(subcommand)]
     Identity(identity::IdentityCommand),
@@ -223,6 +227,7 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Verify(args) => return verify::run(&args, desk),
         Task::Cosigner(command) => return cosigner::run(command, desk).await,
         Task::Export(command) => export::run(&command, desk)?,
+        Task::Audit(command) => audit::run(&command, desk)?,
         Task::Identity(command) => identity::run(&command, desk)?,
         Task::Ledger(command) => ledger::run(&command, desk)?,
         Task::Backup(args) => return backup::backup(&args, desk),

@@ -30,6 +30,11 @@ pub(super) struct DistrustArgs {
 }
 
 impl DistrustArgs {
+    /// Whether a key is not to be relied on.
+    pub(super) fn is_asked(&self) -> bool {
+        self.distrust_key.is_some()
+    }
+
     pub(super) fn read(&self, now: Timestamp) -> Result<Option<Distrust>, CliError> {
         let Some((text, after)) = self.distrust_key.as_deref().zip(self.after) else {
             return Ok(None);
