@@ -144,7 +144,7 @@ impl Api {
     pub async fn follow_writes(&self) {
         self.0.service.writes_ended().await;
         self.0.announce_writes().await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Answers one call.
