@@ -170,6 +170,7 @@ fn server_options(args: &ServeArgs, desk: &Desk) -> ServerOptions {
         client_authorities: args.client_ca.clone(),
     });
     ServerOptions {
+        tiles: args.tiles,
         tls,
         insecure_plaintext: desk.global.insecure_plaintext,
         clock: desk.clock.clone(),
@@ -188,7 +189,10 @@ fn announce(
     let (origin, size) = (published.state.origin(), published.state.size());
     let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
     let address = format!("{scheme}://{}", server.local_addr());
-    desk.out.value(&json!({ "server": address, "origin": origin, "size": size }), || {
-        format!("{origin} ({size} entries) is served at {address}. Ctrl-C stops it.")
+    let tiles = server.tiles_addr().map(|address| format!("{scheme}://{address}"));
+    let value = json!({ "server": address, "tiles": tiles, "origin": origin, "size": size });
+    desk.out.value(&value, || {
+        let tiles = tiles.as_ref().map_or_else(String::new, |at| format!(", and as tiles at {at}"));
+        format!("{origin} ({size} entries) is served at {address}{tiles}. Ctrl-C stops it.")
     })
 }

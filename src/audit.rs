@@ -5,16 +5,28 @@
 //! signature the person's; do the same rules, run again, give the same outcome. It stops at the first entry that fails,
 //! names it, the kind of fault, and up to where the ledger can still be trusted.
 //!
+//! Whether opened identities are those that entries commit to is asked apart, of evidence that was found good:
+//! [`Registrations`], [`IdentityProof`].
+//!
 //! [`replay()`] is the part that the start-up shares: one entry, run through the rules again.
 
+mod audited;
 mod checkpoints;
 mod evidence;
+mod explain;
+mod identities;
 mod replay;
 mod report;
 mod signatures;
 
+pub use audited::Audited;
 pub use evidence::{CheckpointRow, EntryRow, EvidenceError};
-pub use replay::replay;
+pub use explain::{Explanation, SignerThen};
+pub use identities::{
+    IDENTITY_DIFFERS, IdentityFinding, IdentityProof, IdentityReport, MAX_LINE_BYTES,
+    OpenedIdentity, Registrations,
+};
+pub use replay::{named_key, replay};
 pub use report::{Anchor, Fault, Finding, Report, Verdict};
 
 use std::collections::BTreeSet;
@@ -51,25 +63,99 @@ where
     E: Iterator<Item = Result<EntryRow, EvidenceError>>,
     C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
 {
-    let outside = match &options.checkpoint {
-        None => None,
-        Some(note) => match Checkpoint::verify(note, &options.verifier_key) {
-            Ok(checkpoint) => Some(checkpoint),
-            Err(error) => {
-                return Report::no_verdict(format!("the given checkpoint is of no use: {error}"));
-            }
-        },
+    examine(options, Plan::default(), entries, checkpoints, progress).report
+}
+
+/// What an audit is to do besides its verdict.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The entry to explain on the way.
+    pub explain: Option<u64>,
+    /// Where an earlier audit ended, to go on from there.
+    pub since: Option<Audited>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// The verdict.
+    pub report: Report,
+    /// The entry that was to be explained, where the audit found it good.
+    pub explanation: Option<Explanation>,
+    /// Where the audit ended, if its verdict is good.
+    pub audited: Option<Audited>,
+}
+
+impl Examined {
+    /// No verdict, and nothing else either.
+    #[must_use]
+    pub fn no_verdict(why: String) -> Self {
+        Self { report: Report::no_verdict(why), explanation: None, audited: None }
+    }
+}
+
+/// Audits the evidence and does what else was planned. Where it goes on from an earlier audit, the entries begin with
+/// the last one of that audit, and the checkpoints with that size.
+pub fn examine<E, C>(
+    options: &Options,
+    plan: Plan,
+    mut entries: E,
+    checkpoints: C,
+    progress: impl FnMut(u64),
+) -> Examined
+where
+    E: Iterator<Item = Result<EntryRow, EvidenceError>>,
+    C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
+{
+    let since = plan.since.as_ref().map_or(0, Audited::size);
+    let outside = match outside(options, plan.since.as_ref()) {
+        Ok(outside) => outside,
+        Err(why) => return Examined::no_verdict(why),
     };
+    let followed = plan.since.as_ref().map_or(Ok(()), |since| since.follow_on(&mut entries));
+    let fresh = || (State::empty(), Tree::new(), BTreeSet::new());
+    let (state, tree, request_ids) = plan.since.map_or_else(fresh, Audited::into_parts);
     let mut auditor = Auditor {
         options,
-        state: State::empty(),
-        tree: Tree::new(),
-        request_ids: BTreeSet::new(),
+        since,
+        state,
+        tree,
+        request_ids,
         keys: KeyRing::default(),
-        checkpoints: Checkpoints::new(&options.verifier_key, outside, checkpoints),
+        checkpoints: Checkpoints::new(&options.verifier_key, outside, since, checkpoints),
+        asked: plan.explain,
+        explanation: None,
     };
-    let ended = auditor.run(Window::new(entries, CHUNK_ROWS), progress);
-    auditor.report(ended.err())
+    let window = Window::new(entries, CHUNK_ROWS);
+    let ended = followed.and_then(|()| auditor.run(window, progress));
+    let explanation = auditor.explanation.take();
+    let audited = ended
+        .is_ok()
+        .then(|| Audited::new(auditor.state.clone(), auditor.tree.clone(), &auditor.request_ids));
+    let report = auditor.report(ended.err());
+    let audited = audited.filter(|_| report.verdict == Verdict::Good);
+    Examined { report, explanation, audited }
+}
+
+/// The checkpoint that the auditor brought, or why the audit cannot be made with what was brought.
+fn outside(options: &Options, since: Option<&Audited>) -> Result<Option<Checkpoint>, String> {
+    let key = &options.verifier_key;
+    if let Some(since) = since
+        && since.verifier_key() != key.to_string()
+    {
+        return Err(format!("the saved audit is of the ledger of {}", since.verifier_key()));
+    }
+    let Some(note) = &options.checkpoint else { return Ok(None) };
+    let checkpoint = Checkpoint::verify(note, key)
+        .map_err(|error| format!("the given checkpoint is of no use: {error}"))?;
+    let (size, audited) = (checkpoint.size(), since.map_or(0, Audited::size));
+    if size < audited {
+        return Err(format!(
+            "the given checkpoint is of {size} entries and older than the saved audit of {audited}: compare it with \
+             all entries"
+        ));
+    }
+    Ok(Some(checkpoint))
 }
 
 /// Why the audit stopped early.
@@ -82,11 +168,16 @@ enum Stop {
 
 struct Auditor<'a, C: Iterator> {
     options: &'a Options,
+    /// How many entries an earlier audit found good.
+    since: u64,
     state: State,
     tree: Tree,
     request_ids: BTreeSet<RequestId>,
     keys: KeyRing,
     checkpoints: Checkpoints<'a, C>,
+    /// The entry that is to be explained.
+    asked: Option<u64>,
+    explanation: Option<Explanation>,
 }
 
 impl<C> Auditor<'_, C>
@@ -97,12 +188,16 @@ where
     where
         E: Iterator<Item = Result<EntryRow, EvidenceError>>,
     {
+        if self.since > 0 {
+            self.checkpoints.at(&self.tree, true).map_err(Stop::Bad)?;
+        }
         while window.fill().map_err(|error| Stop::Unreadable(error.to_string()))? {
             let signatures = self.keys.verify(window.chunk());
             for (position, signature) in signatures.into_iter().enumerate() {
                 let entry = self.structure(&mut window, position)?;
                 signature.map_err(Stop::Bad)?;
                 self.meaning(&entry)?;
+                self.cover();
             }
             progress(self.state.size());
         }
@@ -193,13 +288,28 @@ where
                 format!("request id {} for the second time", step.request_id),
             )));
         }
+        let before = (self.asked == Some(entry.sealed.index())).then(|| self.state.clone());
         self.state.apply(&step);
+        if let Some(before) = before {
+            self.explanation = Explanation::of(&before, &self.state, entry, &step);
+        }
         Ok(())
+    }
+
+    /// The first checkpoint that covers the entry that is explained.
+    fn cover(&mut self) {
+        let held = self.checkpoints.held();
+        if let Some(explanation) = &mut self.explanation
+            && explanation.covered.is_none()
+            && held > explanation.entry.sealed.index()
+        {
+            explanation.covered = Some(held);
+        }
     }
 
     /// The first entry names the ledger's key; it must be the one that the auditor brought.
     fn own_key(&mut self, entry: &ParsedEntry) -> Result<(), Stop> {
-        let named = replay::named_key(entry);
+        let named = named_key(entry);
         let expected = self.options.verifier_key.to_string();
         if named.as_deref() == Some(expected.as_str()) {
             return Ok(());
@@ -215,7 +325,7 @@ where
     fn report(self, stop: Option<Stop>) -> Report {
         let size = self.state.size();
         let (checked, anchor) = (self.checkpoints.checked(), self.checkpoints.anchor());
-        match stop {
+        let report = match stop {
             Some(Stop::Unreadable(text)) => Report::no_verdict(text),
             Some(Stop::Bad(finding)) => {
                 let held = self.checkpoints.held();
@@ -229,6 +339,7 @@ where
             }
             None if size == 0 => Report::no_verdict("there is nothing to check".to_owned()),
             None => Report::good(size, checked, anchor, self.tree.root()),
-        }
+        };
+        Report { since: self.since, ..report }
     }
 }

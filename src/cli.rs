@@ -9,12 +9,15 @@
 
 pub mod calc;
 pub mod cosigner;
+mod course;
 mod custody;
 mod demo;
 mod dose;
 mod entries;
 pub mod error;
 pub mod exit;
+mod export;
+mod files;
 mod formulary;
 pub mod identity;
 mod init;
@@ -25,7 +28,9 @@ pub mod options;
 pub mod output;
 mod pages;
 mod parse;
+mod patient;
 mod person;
+mod proof;
 mod receipt;
 mod registry;
 pub mod serve;
@@ -33,6 +38,7 @@ mod session;
 mod stock;
 mod tell;
 mod verify;
+mod words;
 
 use clap::{Parser, Subcommand};
 
@@ -109,7 +115,16 @@ pub enum Task {
     /// Show a vial with its history, and list vials
     #[command(subcommand)]
     Vial(stock::VialCommand),
-    /// Work out a weight-based dose
+    /// Register patients, record their answers, and read who they are
+    #[command(subcommand)]
+    Patient(patient::PatientCommand),
+    /// Open and close courses of treatment, and see what is due now
+    #[command(subcommand)]
+    Course(course::CourseCommand),
+    /// Take a patient through a session, from the first readings to the way home
+    #[command(subcommand)]
+    Session(course::session::SessionCommand),
+    /// Work out a weight-based dose, check one as the second person, or replay an old one
     #[command(subcommand)]
     Dose(dose::DoseCommand),
     /// Hand a vial, or a measured part of one, to a nurse or prescriber for a patient
@@ -127,11 +142,20 @@ pub enum Task {
     /// Fetch and verify the proofs that entries are in the ledger
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// Prove that an entry is in the ledger, or that the ledger begins with an older one
+    #[command(subcommand)]
+    Proof(proof::ProofCommand),
     /// Verify a ledger file from itself and its verifier key alone, without any server
     Verify(verify::VerifyArgs),
     /// Watch other ledgers as a log cosigner, and have others watch yours
     #[command(subcommand)]
     Cosigner(cosigner::CosignerCommand),
+    /// Write what is to be handed over into a folder of its own, without any server
+    #[command(subcommand)]
+    Export(export::ExportCommand),
+    /// Change the key that patients' identities are encrypted with
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
     /// Make everything that is derived from the entries again
     Rebuild(init::RebuildArgs),
     /// Dose arithmetic and code checks for anyone, without a ledger
@@ -171,16 +195,22 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Stock(command) => stock::stock(command, desk).await?,
         Task::Balances(args) => stock::balances(args, desk).await?,
         Task::Vial(command) => stock::vial(command, desk).await?,
-        Task::Dose(command) => dose::run(command, desk).await?,
+        Task::Patient(command) => patient::run(command, desk).await?,
+        Task::Course(command) => course::run(command, desk).await?,
+        Task::Session(command) => course::session::run(command, desk).await?,
+        Task::Dose(command) => return dose::run(command, desk).await,
         Task::Dispense(args) => custody::dispense(args, desk).await?,
         Task::Administer(args) => custody::administer(args, desk).await?,
         Task::Waste(args) => custody::waste(args, desk).await?,
         Task::Witness(args) => custody::witness(args, desk).await?,
         Task::Return(args) => custody::give_back(args, desk).await?,
         Task::Entries(args) => entries::entries(args, desk).await?,
-        Task::Receipt(command) => receipt::run(command, desk).await?,
+        Task::Receipt(command) => return receipt::run(command, desk).await,
+        Task::Proof(command) => return proof::run(command, desk).await,
         Task::Verify(args) => return verify::run(&args, desk),
         Task::Cosigner(command) => return cosigner::run(command, desk).await,
+        Task::Export(command) => export::run(&command, desk)?,
+        Task::Identity(command) => identity::run(&command, desk)?,
         Task::Rebuild(args) => init::rebuild(&args, desk)?,
         Task::Calc(command) => return calculate(&command, desk),
         Task::Completions(args) => pages::completions(&args)?,

@@ -22,9 +22,9 @@ mod treatment;
 
 use std::collections::BTreeSet;
 
-pub use authority::REGISTRARS;
+pub use authority::{REGISTRARS, rights};
 pub use delivery::received;
-pub use dose::{preview, replay};
+pub use dose::{context_then, preview, replay};
 pub use policy::{CLOCK_SKEW, IDENTITY_OPEN_FOR, LATE_AFTER, WITNESS_WITHIN};
 
 use crate::command::{Act, Command};

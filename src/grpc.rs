@@ -125,6 +125,19 @@ impl Api {
         }
     }
 
+    /// Whether a read with these headers may be answered: the same rules for whoever serves reads in another way.
+    pub fn may_read(&self, headers: &HeaderMap) -> Result<(), Status> {
+        let published = self.0.service.published();
+        let now = self.0.clock.now();
+        self.0.authentication.read(headers, &published.state, now).map(drop).map_err(Status::from)
+    }
+
+    /// The ledger that is served.
+    #[must_use]
+    pub fn service(&self) -> &Service {
+        &self.0.service
+    }
+
     /// Answers one call.
     pub async fn answer<B>(self, request: Request<B>) -> Response<Body>
     where

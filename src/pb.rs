@@ -1,5 +1,6 @@
 //! The generated messages and services of `proto/`. They stay in the layers that speak them: `ledger` (what an entry
-//! holds), `command` (reading requests), `decide` (writing outcomes), `grpc`, `client` and `cli`.
+//! holds), `report` (printing them), `command` (reading requests), `decide` (writing outcomes), `grpc`, `client` and
+//! `cli`.
 #![allow(
     missing_docs,
     unused_qualifications,

@@ -1,4 +1,5 @@
-//! The listener: accepts connections, secures them, serves the interface on them, and stops.
+//! The listeners: accept connections, secure them, serve the interface on them, and tiles where that is wanted, and
+//! stop.
 //!
 //! Stopping goes in this order, so that nobody is surprised: health says `NOT_SERVING`; nothing new
 //! is accepted; each connection is asked to finish, streams end with UNAVAILABLE, calls in work are
@@ -8,6 +9,8 @@
 
 mod connection;
 mod cosigner;
+mod door;
+mod tiles;
 mod tls;
 
 use std::future::Future;
@@ -16,29 +19,28 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 pub use cosigner::{CosignerServer, CosignerServerOptions};
+pub use tiles::{MAX_TILE_CONNECTION_TIME, MAX_TILE_CONNECTIONS};
 pub use tls::{TlsError, TlsFiles};
 
 use crate::clock::Clock;
 use crate::grpc::Api;
-use crate::grpc::limits::{DRAIN_LIMIT, HANDSHAKE_TIMEOUT, MAX_CONNECTIONS, MAX_HANDSHAKES};
+use crate::grpc::limits::{DRAIN_LIMIT, HANDSHAKE_TIMEOUT, MAX_CONNECTIONS};
 use crate::service::Service;
-use tls::{HTTP2, Tls};
-
-/// How long accepting pauses after the system refused a connection, mostly for want of file
-/// descriptors: long enough for some to come back.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use door::Door;
+use tls::{HTTP1, HTTP2};
 
 /// Where and how to listen.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     /// Address to listen on; port 0 takes any free one.
     pub listen: SocketAddr,
+    /// Address to serve tiles on over HTTP/1.1; not served when absent.
+    pub tiles: Option<SocketAddr>,
     /// Certificate and key; plain text when absent.
     pub tls: Option<TlsFiles>,
     /// Serve plain text on an address that others can reach. Everything that is sent can then be
@@ -58,6 +60,7 @@ impl ServerOptions {
     pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
+            tiles: None,
             tls: None,
             insecure_plaintext: false,
             clock: Clock::system(),
@@ -77,7 +80,7 @@ pub enum ServerError {
     )]
     Plaintext(SocketAddr),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; choose another address with --listen")]
+    #[error("cannot listen on {address}: {source}; choose another address")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -89,38 +92,42 @@ pub enum ServerError {
     Tls(#[from] TlsError),
 }
 
-/// A listener that is bound and not yet served.
+/// A server that is bound and serves nothing yet.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
-    tls: Option<Arc<Tls>>,
+    calls: Door,
+    tiles: Option<Door>,
     clock: Clock,
     handshake_limit: Duration,
     drain_limit: Duration,
 }
 
 impl Server {
-    /// Binds the address and reads the certificate, so that every reason not to start is known
+    /// Binds the addresses and reads the certificate, so that every reason not to start is known
     /// before anything is served.
     pub async fn bind(options: ServerOptions) -> Result<Self, ServerError> {
-        let address = options.listen;
-        if options.tls.is_none() && !address.ip().is_loopback() && !options.insecure_plaintext {
-            return Err(ServerError::Plaintext(address));
-        }
-        let tls =
-            options.tls.clone().map(|files| Tls::load(files, HTTP2)).transpose()?.map(Arc::new);
-        let listen = |source| ServerError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
-        let ServerOptions { clock, handshake_limit, drain_limit, .. } = options;
-        Ok(Self { listener, address, tls, clock, handshake_limit, drain_limit })
+        let ServerOptions { tls, insecure_plaintext: plain, clock, .. } = options;
+        let calls = Door::bind(options.listen, tls.clone(), plain, HTTP2, MAX_CONNECTIONS).await?;
+        let tiles = match options.tiles {
+            None => None,
+            Some(address) => {
+                Some(Door::bind(address, tls, plain, HTTP1, MAX_TILE_CONNECTIONS).await?)
+            }
+        };
+        let (handshake_limit, drain_limit) = (options.handshake_limit, options.drain_limit);
+        Ok(Self { calls, tiles, clock, handshake_limit, drain_limit })
     }
 
     /// Where it listens; the port that was taken where 0 was asked for.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.address
+        self.calls.address
+    }
+
+    /// Where it serves tiles, if it does.
+    #[must_use]
+    pub fn tiles_addr(&self) -> Option<SocketAddr> {
+        self.tiles.as_ref().map(|door| door.address)
     }
 
     /// Serves until `shutdown` is done, then stops in order and has the writer finish its queue.
@@ -128,81 +135,87 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let api = Api::new(service.clone(), self.clock.clone(), stopping.clone());
         api.announce(true).await;
-        tracing::info!(address = %self.address, tls = self.tls.is_some(), "serving");
+        let tls = self.calls.tls.is_some();
+        tracing::info!(address = %self.calls.address, tls, "serving");
+        if let Some(door) = &self.tiles {
+            tracing::info!(address = %door.address, tls, "serving tiles");
+        }
 
-        let mut connections = JoinSet::new();
+        let (mut connections, mut readers) = (JoinSet::new(), JoinSet::new());
         let drain_limit = self.drain_limit;
-        self.accept(&api, &stopping, &mut connections, shutdown).await;
+        tokio::select! {
+            () = shutdown => {}
+            () = self.accept_calls(&api, &stopping, &mut connections) => {}
+            () = self.accept_readers(&api, &stopping, &mut readers) => {}
+        }
+        // The listeners are closed: whoever comes now is told so at once.
+        drop(self);
 
-        tracing::info!(connections = connections.len(), "stopping");
+        tracing::info!(connections = connections.len() + readers.len(), "stopping");
         api.announce(false).await;
         stop.send_replace(true);
-        let finished = async { while connections.join_next().await.is_some() {} };
+        let finished = async {
+            while connections.join_next().await.is_some() {}
+            while readers.join_next().await.is_some() {}
+        };
         if timeout(drain_limit, finished).await.is_err() {
-            tracing::warn!(connections = connections.len(), "cutting those that do not go");
+            let left = connections.len() + readers.len();
+            tracing::warn!(connections = left, "cutting those that do not go");
             connections.shutdown().await;
+            readers.shutdown().await;
         }
         service.drain().await;
         tracing::info!("stopped");
     }
 
-    /// Accepts until `shutdown` is done. The listener is closed on return.
-    async fn accept(
-        self,
+    async fn accept_calls(
+        &self,
         api: &Api,
         stopping: &watch::Receiver<bool>,
         connections: &mut JoinSet<()>,
-        shutdown: impl Future<Output = ()> + Send,
     ) {
-        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
-        tokio::pin!(shutdown);
-        loop {
-            let next = async {
-                let slot = Arc::clone(&slots).acquire_owned().await;
-                (slot, self.listener.accept().await)
-            };
-            let (slot, accepted) = tokio::select! {
-                () = &mut shutdown => return,
-                Some(_) = connections.join_next() => continue,
-                next = next => next,
-            };
-            match accepted {
-                Ok((socket, _)) => {
-                    let served = self.serve(socket, api, stopping, Arc::clone(&handshakes));
-                    connections.spawn(async move {
-                        let _slot = slot;
-                        served.await;
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+        let limit = self.handshake_limit;
+        let serve = |socket| {
+            let (api, stopping) = (api.clone(), stopping.clone());
+            let (tls, handshakes) = (self.calls.tls.clone(), Arc::clone(&self.calls.handshakes));
+            async move {
+                let opened = connection::open(socket, tls.as_deref(), &handshakes);
+                let served = match timeout(limit, opened).await {
+                    Ok(Ok(stream)) => connection::serve(stream, api, stopping).await,
+                    Ok(Err(error)) => Err(error.into()),
+                    Err(late) => Err(late.into()),
+                };
+                if let Err(error) = served {
+                    tracing::debug!(%error, "a connection ended");
                 }
             }
-        }
+        };
+        self.calls.accept(connections, serve).await;
     }
 
-    fn serve(
+    /// Never done where no tiles are served.
+    async fn accept_readers(
         &self,
-        socket: TcpStream,
         api: &Api,
         stopping: &watch::Receiver<bool>,
-        handshakes: Arc<Semaphore>,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        let (api, tls, stopping) = (api.clone(), self.tls.clone(), stopping.clone());
-        let limit = self.handshake_limit;
-        async move {
-            let opened = connection::open(socket, tls.as_deref(), &handshakes);
-            let served = match timeout(limit, opened).await {
-                Ok(Ok(stream)) => connection::serve(stream, api, stopping).await,
-                Ok(Err(error)) => Err(error.into()),
-                Err(late) => Err(late.into()),
-            };
-            if let Err(error) = served {
-                tracing::debug!(%error, "a connection ended");
+        connections: &mut JoinSet<()>,
+    ) {
+        let Some(door) = &self.tiles else { return std::future::pending().await };
+        let manners = tiles::Manners {
+            tls: door.tls.clone(),
+            handshakes: Arc::clone(&door.handshakes),
+            limit: self.handshake_limit,
+            stopping: stopping.clone(),
+        };
+        let serve = |socket| {
+            let served = tiles::serve(socket, api.clone(), manners.clone());
+            async move {
+                if let Err(error) = served.await {
+                    tracing::debug!(%error, "a reader's connection ended");
+                }
             }
-        }
+        };
+        door.accept(connections, serve).await;
     }
 }
 

@@ -21,6 +21,7 @@ mod published;
 mod query;
 mod queue;
 mod snapshots;
+mod tiles;
 mod writer;
 
 #[cfg(test)]

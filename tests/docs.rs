@@ -18,6 +18,7 @@ use vialedger::cli::Cli;
 use vialedger::cli::exit::Exit;
 use vialedger::cosigner;
 use vialedger::grpc::limits;
+use vialedger::server;
 use vialedger::service;
 use vialedger::store;
 use vialedger::tlog;
@@ -262,6 +263,8 @@ fn the_limits_in_the_operators_book_are_those_of_the_code() {
         ("Request message", format!("{} bytes", with_commas(limits::MAX_REQUEST_BYTES))),
         ("Headers of a call", kib(headers)),
         ("Connections", limits::MAX_CONNECTIONS.to_string()),
+        ("Connections for tiles", server::MAX_TILE_CONNECTIONS.to_string()),
+        ("Time of a connection for tiles", seconds(server::MAX_TILE_CONNECTION_TIME)),
         ("TLS handshakes at a time", limits::MAX_HANDSHAKES.to_string()),
         ("Calls open on one connection", streams.to_string()),
         ("Calls in work", with_commas(limits::MAX_CALLS_IN_WORK)),

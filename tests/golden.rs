@@ -6,7 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
+use prost::Message as _;
 use serde_json::Value;
+use vialedger::command::DoseInputs;
+use vialedger::decide;
+use vialedger::ledger::ParsedEntry;
+use vialedger::pb::v1::{self, outcome::Result as Made};
+use vialedger::store::{Readers, StoreError, state_before};
 
 fn golden(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden").join(file)
@@ -75,4 +81,34 @@ fn what_an_editor_leaves_at_the_end_of_a_receipt_does_not_matter() {
         let (status, report) = verify(&arguments);
         assert_eq!(status, Some(0), "{report:#}");
     }
+}
+
+#[test]
+fn its_doses_replay_digit_for_digit() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("ledger.db");
+    std::fs::copy(golden("ledger.db"), &copy).unwrap();
+    let readers = Readers::open(copy).unwrap();
+    let mut replayed = 0;
+    readers
+        .read(|reader| {
+            for index in 0..reader.size()? {
+                let entry = ParsedEntry::parse(reader.entry(index)?.unwrap()).unwrap();
+                let Some(Made::DoseCalculation(recorded)) = entry.outcome.result else { continue };
+                let request =
+                    v1::CalculateDoseRequest::decode(entry.request.bytes().clone()).unwrap();
+                let inputs = DoseInputs::parse(request.inputs.as_ref()).unwrap();
+                let moment = entry.sealed.recorded_time();
+                let state = state_before(reader, index)?;
+                let context = decide::context_then(&state, &inputs, moment);
+                let then = state.formulary().unwrap();
+                let again = decide::replay(then, &inputs, Some(&context), moment).unwrap();
+                let name = recorded.name.clone();
+                assert_eq!(v1::DoseCalculation { name, context: None, ..again }, recorded);
+                replayed += 1;
+            }
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    assert!(replayed > 0, "the golden ledger holds doses");
 }

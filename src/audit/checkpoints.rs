@@ -9,6 +9,7 @@ use crate::tlog::{Checkpoint, Hash, SignedNote, Tree, VerifierKey};
 pub(super) struct Checkpoints<'a, C: Iterator> {
     key: &'a VerifierKey,
     outside: Option<Checkpoint>,
+    since: u64,
     rows: Peekable<C>,
     checked: u64,
     /// Size of the last checkpoint that was met.
@@ -21,8 +22,14 @@ impl<'a, C> Checkpoints<'a, C>
 where
     C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
 {
-    pub(super) fn new(key: &'a VerifierKey, outside: Option<Checkpoint>, rows: C) -> Self {
-        Self { key, outside, rows: rows.peekable(), checked: 0, last: 0, held: 0 }
+    /// `since` is how many entries an earlier audit vouches for.
+    pub(super) fn new(
+        key: &'a VerifierKey,
+        outside: Option<Checkpoint>,
+        since: u64,
+        rows: C,
+    ) -> Self {
+        Self { key, outside, since, rows: rows.peekable(), checked: 0, last: 0, held: since }
     }
 
     pub(super) fn checked(&self) -> u64 {
@@ -35,8 +42,11 @@ where
     }
 
     pub(super) fn anchor(&self) -> Anchor {
-        let size = self.outside.as_ref().map(Checkpoint::size);
-        size.map_or(Anchor::None, |size| Anchor::Checkpoint { size })
+        match (self.outside.as_ref().map(Checkpoint::size), self.since) {
+            (Some(size), _) => Anchor::Checkpoint { size },
+            (None, 0) => Anchor::None,
+            (None, size) => Anchor::Audit { size },
+        }
     }
 
     /// Meets the checkpoints of the tree as it is now. `vouched` says that the entry after the last one here is chained
@@ -54,7 +64,8 @@ where
                 return Err(mismatch(size, "checkpoints in the order of their sizes", found));
             }
             same_root(tree, &checkpoint, vouched, self.last)?;
-            self.checked += 1;
+            // The one that an earlier audit ended with was counted there.
+            self.checked += u64::from(size > self.since);
             self.last = size;
             self.held = size;
         }

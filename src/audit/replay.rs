@@ -161,7 +161,8 @@ fn quantity(quantity: Option<&v1::Quantity>) -> String {
 }
 
 /// The verifier key that the first entry names.
-pub(super) fn named_key(entry: &ParsedEntry) -> Option<String> {
+#[must_use]
+pub fn named_key(entry: &ParsedEntry) -> Option<String> {
     match Command::parse(entry.request.kind(), entry.request.bytes()).ok()?.act {
         Act::Initialize(act) => Some(act.verifier_key),
         _ => None,

@@ -84,7 +84,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(
+    /// A finding.
+    pub fn new(
         index: u64,
         fault: Fault,
         expected: impl Into<String>,
@@ -101,6 +102,11 @@ pub enum Anchor {
     None,
     /// A checkpoint from outside, which covers this many entries.
     Checkpoint {
+        /// Its size.
+        size: u64,
+    },
+    /// An earlier audit of the auditor's own, which covers this many entries.
+    Audit {
         /// Its size.
         size: u64,
     },
@@ -134,6 +140,8 @@ pub struct Report {
     pub trusted: u64,
     /// Root of the tree, where all is good.
     pub root: Option<Hash>,
+    /// How many of the entries an earlier audit had found good; their bytes were not read again.
+    pub since: u64,
 }
 
 impl Report {
@@ -148,6 +156,7 @@ impl Report {
             finding: None,
             trusted: 0,
             root: None,
+            since: 0,
         }
     }
 
@@ -169,6 +178,7 @@ impl Report {
             trusted,
             finding: Some(finding),
             root: None,
+            since: 0,
         }
     }
 
@@ -181,6 +191,20 @@ impl Report {
             finding: None,
             trusted: entries,
             root: Some(root),
+            since: 0,
+        }
+    }
+
+    /// The same where somebody found, beside the audit, something that makes the evidence bad. What was found first
+    /// stays.
+    #[must_use]
+    pub fn contradicted(self, finding: Finding) -> Self {
+        match &self.finding {
+            Some(first) if self.verdict == Verdict::Bad && first.index < finding.index => self,
+            _ => {
+                let trusted = self.trusted.min(finding.index);
+                Self { verdict: Verdict::Bad, finding: Some(finding), trusted, root: None, ..self }
+            }
         }
     }
 

@@ -36,6 +36,9 @@ pub struct DispenseArgs {
     /// Why not the vial that expires first; it will be reviewed
     #[arg(long, value_name = "REASON")]
     expiry_order_reason: Option<String>,
+    /// Say that the patient is to take it home: this is always refused, and the refusal recorded
+    #[arg(long)]
+    take_home: bool,
     #[command(flatten)]
     recording: Recording,
 }
@@ -159,6 +162,7 @@ pub(super) async fn dispense(args: DispenseArgs, desk: &Desk) -> Result<(), CliE
         emergency_reason: args.emergency.unwrap_or_default(),
         amount: args.amount,
         expiry_order_reason: args.expiry_order_reason.unwrap_or_default(),
+        take_home: args.take_home,
         ..Default::default()
     };
     session.record(act, &args.recording).await

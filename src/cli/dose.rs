@@ -1,16 +1,19 @@
 //! `vialedger dose`, `protocols` and `products`: from a weight to a dose.
 
-use std::path::PathBuf;
+mod inputs;
+mod replay;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use super::error::CliError;
-use super::options::{Listing, Recording};
+use super::exit::Exit;
+use super::options::{Listing, Overriding, Recording};
 use super::output::{fields, moment, quantity, table};
-use super::parse::Moment;
-use super::session::{Session, read_text};
+use super::session::Session;
 use super::{Desk, parse, tell};
 use crate::pb::v1;
+use crate::pb::v1::outcome::Result as Made;
+use inputs::InputArgs;
 
 /// Doses.
 #[derive(Subcommand, Debug)]
@@ -19,13 +22,38 @@ pub enum DoseCommand {
     Preview {
         #[command(flatten)]
         inputs: Box<InputArgs>,
+        #[command(flatten)]
+        overriding: Overriding,
     },
     /// Work a dose out and record it, so that a vial can be dispensed against it
     Calculate {
         #[command(flatten)]
         inputs: Box<InputArgs>,
         #[command(flatten)]
+        overriding: Overriding,
+        #[command(flatten)]
         recording: Recording,
+    },
+    /// Work a recorded calculation out anew, as the second person, from the patient, the order and
+    /// the label; the first result is not shown before
+    ///
+    /// Exit status: 0 when both agree, 1 when they differ. Both are recorded.
+    Check {
+        /// The calculation, such as doseCalculations/14
+        #[arg(value_parser = parse::calculation)]
+        calculation: String,
+        #[command(flatten)]
+        inputs: Box<InputArgs>,
+        #[command(flatten)]
+        recording: Recording,
+    },
+    /// Work an old calculation out again from its entry, and beside it by the formulary of today
+    ///
+    /// Exit status: 0 when the same comes out digit for digit, 1 when not. Nothing is recorded.
+    Replay {
+        /// The calculation, such as doseCalculations/14
+        #[arg(value_parser = parse::calculation)]
+        calculation: String,
     },
     /// Show a recorded calculation
     Show {
@@ -61,158 +89,42 @@ pub enum ProductsCommand {
     },
 }
 
-/// Everything that a dose depends on.
-#[derive(Args, Debug)]
-pub struct InputArgs {
-    /// The patient, under the pseudonym that the site uses
-    #[arg(long, value_parser = parse::patient)]
-    patient: String,
-    /// The protocol (`vialedger protocols list`)
-    #[arg(long, value_parser = parse::protocol)]
-    protocol: String,
-    /// The product to draw from (`vialedger products list`)
-    #[arg(long, value_parser = parse::product)]
-    product: String,
-    /// Body weight with its unit, such as "72.5 kg"
-    #[arg(long, value_parser = parse::quantity)]
-    weight: v1::Quantity,
-    /// When the weight was taken: now, "25 min ago", or a time with its zone
-    #[arg(long, value_name = "WHEN", value_parser = parse::moment)]
-    measured: Moment,
-    /// How the weight came to be known
-    #[arg(long, value_name = "HOW", default_value = "measured")]
-    weight_method: WeightMethodName,
-    /// Height with its unit, such as "170 cm", where the protocol needs it
-    #[arg(long, value_parser = parse::quantity)]
-    height: Option<v1::Quantity>,
-    /// Sex, where the protocol's weight formula needs it
-    #[arg(long)]
-    sex: Option<SexName>,
-    /// Age in completed years
-    #[arg(long, value_name = "YEARS")]
-    age: u32,
-    /// Dose in the protocol's unit, such as "0.5 mg/kg"; the protocol's usual dose when absent
-    #[arg(long, value_parser = parse::quantity)]
-    dose: Option<v1::Quantity>,
-    /// Syringe to measure with, such as "5 mL"
-    #[arg(long, value_parser = parse::quantity)]
-    syringe: Option<v1::Quantity>,
-    /// How long the infusion runs, such as "40 min"
-    #[arg(long, value_parser = parse::quantity)]
-    over: Option<v1::Quantity>,
-    /// Volume of the infusion after dilution, such as "50 mL"
-    #[arg(long, value_parser = parse::quantity)]
-    diluted_to: Option<v1::Quantity>,
-    /// Answer to one of the protocol's questions, such as psychosis=no; repeat for each
-    #[arg(long = "answer", value_name = "QUESTION=ANSWER", value_parser = parse::answer)]
-    answers: Vec<v1::EligibilityAnswer>,
-    /// File of answers, one a line
-    #[arg(long, value_name = "FILE")]
-    answers_file: Option<PathBuf>,
-    /// Soft limit passed on purpose, such as DOSE_ABOVE_USUAL=specialist-advice:note
-    #[arg(
-        long = "override",
-        value_name = "LIMIT=REASON[:NOTE]",
-        value_parser = parse::limit_override
-    )]
-    overrides: Vec<v1::LimitOverride>,
-}
-
-/// How a weight came to be known.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum WeightMethodName {
-    /// Read from a scale
-    Measured,
-    /// Said by the patient
-    Stated,
-    /// Estimated by somebody
-    Estimated,
-}
-
-/// Sex as the published weight formulas use it.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum SexName {
-    /// The formula for women
-    Female,
-    /// The formula for men
-    Male,
-}
-
-impl InputArgs {
-    fn inputs(self, session: &Session) -> Result<v1::DoseInputs, CliError> {
-        let mut answers = self.answers;
-        if let Some(path) = &self.answers_file {
-            let file = parse::answers(&read_text(path)?);
-            answers.extend(file.map_err(|e| CliError::Data(format!("{}: {e}", path.display())))?);
-        }
-        Ok(v1::DoseInputs {
-            patient: self.patient,
-            protocol: self.protocol,
-            product: self.product,
-            weight: Some(v1::BodyWeight {
-                quantity: Some(self.weight),
-                method: v1::WeightMethod::from(self.weight_method).into(),
-                measured_time: Some(self.measured.resolve(session.now())),
-            }),
-            height: self.height,
-            sex: self.sex.map_or(v1::Sex::Unspecified, v1::Sex::from).into(),
-            age_years: Some(self.age),
-            dose: self.dose,
-            syringe: self.syringe,
-            infusion_duration: self.over,
-            diluted_volume: self.diluted_to,
-            answers,
-            overrides: self.overrides,
-            session: String::new(),
-        })
-    }
-}
-
-impl From<WeightMethodName> for v1::WeightMethod {
-    fn from(method: WeightMethodName) -> Self {
-        match method {
-            WeightMethodName::Measured => Self::Measured,
-            WeightMethodName::Stated => Self::Stated,
-            WeightMethodName::Estimated => Self::Estimated,
-        }
-    }
-}
-
-impl From<SexName> for v1::Sex {
-    fn from(sex: SexName) -> Self {
-        match sex {
-            SexName::Female => Self::Female,
-            SexName::Male => Self::Male,
-        }
-    }
-}
-
 /// Runs a dose command.
-pub(super) async fn run(command: DoseCommand, desk: &Desk) -> Result<(), CliError> {
+pub(super) async fn run(command: DoseCommand, desk: &Desk) -> Result<Exit, CliError> {
     let session = &Session::open(desk).await?;
     match command {
-        DoseCommand::Preview { inputs } => {
-            let inputs = Some(inputs.inputs(session)?);
+        DoseCommand::Preview { inputs, overriding } => {
+            let inputs = Some(inputs.inputs(overriding.overrides, session).await?);
             let found = session.ask(v1::PreviewDoseRequest { inputs }).await?;
             session.answer("PreviewDoseResponse", &found, || {
                 let dose = found.dose_calculation.as_ref().map(tell::dose).unwrap_or_default();
                 format!("{dose}{}\n\nA preview: nothing was recorded.", tell::flags(&found.flags))
-            })
+            })?;
         }
-        DoseCommand::Calculate { inputs, recording } => {
-            let inputs = Some(inputs.inputs(session)?);
+        DoseCommand::Calculate { inputs, overriding, recording } => {
+            let inputs = Some(inputs.inputs(overriding.overrides, session).await?);
             let act = v1::CalculateDoseRequest { inputs, ..Default::default() };
-            session.record(act, &recording).await
+            session.record(act, &recording).await?;
         }
+        DoseCommand::Check { calculation, inputs, recording } => {
+            let inputs = Some(inputs.inputs(Vec::new(), session).await?);
+            let dose_calculation = calculation;
+            let act = v1::CheckDoseRequest { dose_calculation, inputs, ..Default::default() };
+            let outcome = session.recorded(act, &recording).await?;
+            let agreed = matches!(outcome.result, Some(Made::DoseCheck(check)) if check.agreed);
+            return Ok(if agreed { Exit::Good } else { Exit::No });
+        }
+        DoseCommand::Replay { calculation } => return replay::run(calculation, session).await,
         DoseCommand::Show { calculation } => {
             let found = session.ask(v1::GetDoseCalculationRequest { name: calculation }).await?;
             session.answer("GetDoseCalculationResponse", &found, || {
                 let dose = found.dose_calculation.as_ref().map(tell::dose).unwrap_or_default();
                 let when = moment(found.recorded_time.as_ref());
                 format!("{dose}\nCalculated by {} at {when}", found.calculated_by)
-            })
+            })?;
         }
     }
+    Ok(Exit::Good)
 }
 
 /// Runs a protocols command.

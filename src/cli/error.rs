@@ -10,8 +10,10 @@ use tonic::Code;
 
 use super::exit::Exit;
 use super::json::JsonError;
+use super::output::local_times;
 use crate::client::{ClientError, Rejection};
 use crate::cosigner::CosignerError;
+use crate::handover::HandoverError;
 use crate::key::KeyError;
 use crate::server::ServerError;
 use crate::service::{OpenError, ServiceError};
@@ -129,6 +131,12 @@ impl CliError {
             "resource": rejection.resource,
             "violations": violations,
         } })
+    }
+}
+
+impl From<HandoverError> for CliError {
+    fn from(HandoverError { path, source }: HandoverError) -> Self {
+        Self::Write { path, source }
     }
 }
 
@@ -266,7 +274,7 @@ pub(super) fn rejection_text(rejection: &Rejection) -> String {
         _ => "Refused",
     };
     let mut text = match rejection.violations.as_slice() {
-        [] => format!("{head}: {}", rejection.message),
+        [] => format!("{head}: {}", local_times(&rejection.message)),
         [only] => format!("{head}: {}: {}", plain_field(&only.field), only.description),
         several => several
             .iter()

@@ -163,6 +163,9 @@ impl Schema {
             (Type::Int32 | Type::Int64, Wire::Number(number)) => {
                 Ok(Value::from(number.cast_signed()))
             }
+            (Type::Sint32 | Type::Sint64, Wire::Number(number)) => {
+                Ok(Value::from((number >> 1).cast_signed() ^ -(number & 1).cast_signed()))
+            }
             (Type::Enum, Wire::Number(number)) => Ok(self.enum_value(field.type_name(), *number)),
             _ => Err(bad(field, &"it has another type on the wire")),
         }
@@ -276,6 +279,34 @@ mod tests {
         let shown = show("vialedger.v1.Site", &site);
         assert_eq!(shown["utc_offset_minutes"], json!(-300));
         assert_eq!(shown["dea_number"], json!(""));
+    }
+
+    #[test]
+    fn readings_and_limits_keep_their_sign() {
+        for value in [0, -5, 128, i32::MIN, i32::MAX] {
+            let reading = v1::Reading { value, ..Default::default() };
+            assert_eq!(show("vialedger.v1.Reading", &reading)["value"], json!(value));
+        }
+        let criterion = v1::Criterion { below: Some(-3), ..Default::default() };
+        let shown = show("vialedger.v1.Criterion", &criterion);
+        assert_eq!(shown["below"], json!(-3));
+        assert!(shown.get("above").is_none());
+    }
+
+    /// Every field of every message has a form: no type of the API is one that this file does not know.
+    #[test]
+    fn every_message_of_the_api_can_be_shown() {
+        let schema = Schema::new();
+        for (name, message) in schema.messages.iter().filter(|(name, _)| name.contains("vialedger"))
+        {
+            for field in message.field.iter().filter(|field| field.label() != Label::Repeated) {
+                let wire = match field.r#type() {
+                    Type::String | Type::Bytes | Type::Message => Wire::Bytes(&[]),
+                    _ => Wire::Number(0),
+                };
+                assert!(schema.value(field, &wire, 0).is_ok(), "{name}.{}", field.name());
+            }
+        }
     }
 
     #[test]

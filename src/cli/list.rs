@@ -45,6 +45,9 @@ paged! {
     ListProtocolsRequest: protocols of Protocol,
     ListProductsRequest: products of Product,
     ListEntriesRequest: entries of StoredEntry,
+    ListPatientsRequest: patients of Patient,
+    ListSessionsRequest: sessions of SessionSummary,
+    ListPlansRequest: plans of Plan,
 }
 
 impl Session {

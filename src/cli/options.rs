@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::error::CliError;
 use super::parse;
+use super::session::read_text;
 use crate::client::Stamp;
+use crate::pb::v1;
 
 /// Options of every command.
 #[derive(Args, Clone, Debug)]
@@ -134,4 +137,40 @@ pub struct Listing {
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub limit: usize,
+}
+
+/// Options of every command that records or uses answers to eligibility questions.
+#[derive(Args, Clone, Debug)]
+pub struct Answering {
+    /// Answer to a question, such as psychosis=no; repeat for each
+    #[arg(long = "answer", value_name = "QUESTION=ANSWER", value_parser = parse::answer)]
+    answers: Vec<v1::EligibilityAnswer>,
+    /// File of answers, one a line
+    #[arg(long, value_name = "FILE")]
+    answers_file: Option<PathBuf>,
+}
+
+impl Answering {
+    /// The answers that were typed, then those of the file.
+    pub(super) fn read(self) -> Result<Vec<v1::EligibilityAnswer>, CliError> {
+        let mut answers = self.answers;
+        if let Some(path) = &self.answers_file {
+            let file = parse::answers(&read_text(path)?);
+            answers.extend(file.map_err(|e| CliError::Data(format!("{}: {e}", path.display())))?);
+        }
+        Ok(answers)
+    }
+}
+
+/// Options of every command that may pass a soft limit.
+#[derive(Args, Clone, Debug)]
+pub struct Overriding {
+    /// Soft limit passed on purpose, such as DOSE_ABOVE_USUAL=specialist-advice:note or
+    /// DOSE_CHANGED=tolerability@adverseEffects/41; repeat for each
+    #[arg(
+        long = "override",
+        value_name = "LIMIT=REASON[@EFFECT][:NOTE]",
+        value_parser = parse::limit_override
+    )]
+    pub(super) overrides: Vec<v1::LimitOverride>,
 }

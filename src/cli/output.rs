@@ -7,11 +7,42 @@ use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use jiff::tz::TimeZone;
 use prost::Message;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::error::CliError;
 use super::json::Schema;
-use crate::pb::v1;
-use crate::wire::{date_from_wire, quantity_from_wire, timestamp_from_wire};
+use crate::time::Timestamp;
+use crate::wire::timestamp_from_wire;
+
+// One formatter prints quantities and days, on the screen as on paper.
+pub use crate::report::{date, quantity};
+
+/// How a line is to be seen on a terminal; written to anything else, it is plain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// As it is.
+    Plain,
+    /// A heading.
+    Heading,
+    /// What is as it should be.
+    Good,
+    /// A refusal, an alert, or a fault that was found.
+    Bad,
+}
+
+impl Tone {
+    /// The line between the escape sequences that begin and end it (ECMA-48, select graphic rendition).
+    #[must_use]
+    pub fn paint(self, line: &str) -> String {
+        let begin = match self {
+            Self::Plain => return line.to_owned(),
+            Self::Heading => "\u{1b}[1m",
+            Self::Good => "\u{1b}[32m",
+            Self::Bad => "\u{1b}[31m",
+        };
+        format!("{begin}{line}\u{1b}[0m")
+    }
+}
 
 /// Where a command's answer goes, in one of the two forms.
 #[derive(Clone, Copy, Debug)]
@@ -48,12 +79,13 @@ impl Output {
         message: &impl Message,
         text: impl FnOnce() -> String,
     ) -> Result<(), CliError> {
-        if self.json {
-            print(&pretty(&Schema::new().to_json(name, &message.encode_to_vec())?)?)
-        } else {
-            print(&text())
-        }
+        if self.json { print(&pretty(&json_of(name, message)?)?) } else { print(&text()) }
     }
+}
+
+/// A message of the API as JSON, by its full name.
+pub fn json_of(name: &str, message: &impl Message) -> Result<Value, CliError> {
+    Ok(Schema::new().to_json(name, &message.encode_to_vec())?)
 }
 
 /// Writes one text and the end of its line. A reader that went away is no error: `vialedger entries
@@ -67,7 +99,7 @@ pub fn print(text: &str) -> Result<(), CliError> {
 }
 
 /// Indented, its fields in the order in which the value has them.
-fn pretty(value: &impl Serialize) -> Result<String, CliError> {
+pub fn pretty(value: &impl Serialize) -> Result<String, CliError> {
     serde_json::to_string_pretty(value).map_err(|error| CliError::Output(error.into()))
 }
 
@@ -100,29 +132,30 @@ pub fn fields(fields: &[(&str, &dyn Display)]) -> String {
     text
 }
 
-/// A quantity as it is printed for people: `36.25 mg`, `1,000 mL`; nothing where there is none.
-#[must_use]
-pub fn quantity(wire: Option<&v1::Quantity>) -> String {
-    wire.map_or_else(String::new, |wire| {
-        quantity_from_wire(wire)
-            .map_or_else(|_| format!("{} {}", wire.value, wire.unit), |found| found.to_string())
-    })
-}
-
-/// A day as it is printed for people: `2028-03-31`; nothing where there is none.
-#[must_use]
-pub fn date(wire: Option<&v1::Date>) -> String {
-    wire.and_then(|wire| date_from_wire(wire).ok()).map_or_else(String::new, |day| day.to_string())
-}
-
 /// A moment in this device's time zone, with that zone's offset: `2026-11-20 22:15:07 -05:00`;
 /// nothing where there is none.
 #[must_use]
 pub fn moment(wire: Option<&prost_types::Timestamp>) -> String {
-    wire.and_then(|wire| timestamp_from_wire(wire).ok())
-        .and_then(|moment| jiff::Timestamp::from_microsecond(moment.micros()).ok())
-        .map(|moment| moment.to_zoned(TimeZone::system()))
-        .map_or_else(String::new, |local| local.strftime("%Y-%m-%d %H:%M:%S %:z").to_string())
+    wire.and_then(|wire| timestamp_from_wire(wire).ok()).and_then(local).unwrap_or_default()
+}
+
+/// A text of the server's with every moment in it in this device's time zone: the rules know no zone and write UTC.
+#[must_use]
+pub fn local_times(text: &str) -> String {
+    let word = |word: &str| {
+        let end = word.find('Z').map_or(0, |at| at + 1);
+        let (moment, rest) = word.split_at_checked(end)?;
+        Some(local(moment.parse().ok()?)? + rest)
+    };
+    let words = text.split_inclusive(char::is_whitespace);
+    words.map(|text| word(text).unwrap_or_else(|| text.to_owned())).collect()
+}
+
+/// A moment in this device's time zone.
+fn local(moment: Timestamp) -> Option<String> {
+    let moment = jiff::Timestamp::from_microsecond(moment.micros()).ok()?;
+    let local = moment.to_zoned(TimeZone::system());
+    Some(local.strftime("%Y-%m-%d %H:%M:%S %:z").to_string())
 }
 
 #[cfg(test)]
@@ -130,11 +163,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_absent_is_blank_and_what_is_there_has_its_unit() {
-        assert_eq!(quantity(None), "");
-        let dose = v1::Quantity { value: "1000".into(), unit: "ug".into() };
-        assert_eq!(quantity(Some(&dose)), "1,000 mcg");
-        assert_eq!(date(Some(&v1::Date { year: 2028, month: 3, day: 31 })), "2028-03-31");
-        assert_eq!(moment(None), "");
+    fn what_is_absent_is_blank() {
+        assert_eq!((quantity(None), date(None), moment(None)), Default::default());
+    }
+
+    #[test]
+    fn moments_in_a_text_are_those_of_this_device() {
+        let wire = prost_types::Timestamp { seconds: 1_796_000_000, nanos: 205_415_000 };
+        let here = moment(Some(&wire));
+        let utc = timestamp_from_wire(&wire).unwrap().to_string();
+        assert!(utc.ends_with(".205415Z"), "{utc}");
+        let text = local_times(&format!("not before {utc}. If Zoe, Z9 or\n{utc}; then"));
+        assert_eq!(text, format!("not before {here}. If Zoe, Z9 or\n{here}; then"));
     }
 }

@@ -7,13 +7,15 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 
+use super::error::CliError;
 use crate::ident::Lot;
 use crate::names::{
-    CalculationName, DispensingName, EntryName, PatientName, PersonName, PlaceName, ProductName,
-    ProtocolName, VialName, WasteName,
+    AlertName, CalculationName, CourseName, DispensingName, EffectName, EntryName, PatientName,
+    PersonName, PlaceName, PlanName, ProductName, ProtocolName, SessionName, VialName, WasteName,
 };
 use crate::pb::v1;
-use crate::time::{Date, Timestamp};
+use crate::pb::v1::record_adverse_effect_request::Subject;
+use crate::time::{Date, TimeError, Timestamp};
 use crate::units::Quantity;
 use crate::wire::{date_to_wire, quantity_to_wire, timestamp_to_wire};
 
@@ -26,7 +28,7 @@ const MAX_NOTE_CHARS: usize = 500;
 
 /// A moment that is named before the clock is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
+pub enum Moment {
     /// So many microseconds before now; 0 for now itself.
     Before(i64),
     /// A moment on the calendar.
@@ -70,9 +72,44 @@ pub(super) fn moment(text: &str) -> Result<Moment, String> {
     Timestamp::from_micros(moment.as_microsecond()).map(Moment::At).map_err(|e| e.to_string())
 }
 
+/// A day that may be named before the clock is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Day {
+    /// Today, where this device is.
+    Today,
+    /// A day of the calendar.
+    On(Date),
+}
+
+impl Day {
+    /// The day.
+    pub(super) fn resolve(self, now: Timestamp) -> Result<Date, CliError> {
+        if let Self::On(day) = self {
+            return Ok(day);
+        }
+        let fail = |detail: &dyn ToString| CliError::Data(detail.to_string());
+        let moment = jiff::Timestamp::from_microsecond(now.micros()).map_err(|e| fail(&e))?;
+        let local = moment.to_zoned(jiff::tz::TimeZone::system()).date();
+        local.to_string().parse().map_err(|e: TimeError| fail(&e))
+    }
+}
+
+/// `today`, or a day such as `2026-11-20`.
+pub(super) fn day(text: &str) -> Result<Day, String> {
+    if text == "today" {
+        return Ok(Day::Today);
+    }
+    calendar_day(text).map(Day::On).map_err(|e| format!("{e}, or today"))
+}
+
 /// A day: `2028-03-31`.
 pub(super) fn date(text: &str) -> Result<v1::Date, String> {
-    text.parse::<Date>().map(date_to_wire).map_err(|e| e.to_string())
+    calendar_day(text).map(date_to_wire)
+}
+
+/// A day as the core has it: `1983-04-05`.
+pub(super) fn calendar_day(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|e: TimeError| e.to_string())
 }
 
 /// A number with its unit: `72.5 kg`, `0.5 mg/kg`, `3 mL`. Nothing without a unit is read.
@@ -159,6 +196,84 @@ pub(super) fn entry(text: &str) -> Result<String, String> {
     named::<EntryName>("entries", text)
 }
 
+/// A plan: `plans/ket-trd-iv` or `ket-trd-iv`.
+pub(super) fn plan(text: &str) -> Result<String, String> {
+    named::<PlanName>(PlanName::COLLECTION, text)
+}
+
+/// What asks a patient questions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanOrProtocol {
+    /// A plan, by its name.
+    Plan(String),
+    /// A protocol, by its name.
+    Protocol(String),
+}
+
+/// A plan or a protocol, which names its collection; an id alone is a plan's.
+pub(super) fn plan_or_protocol(text: &str) -> Result<PlanOrProtocol, String> {
+    if text.starts_with("protocols/") {
+        protocol(text).map(PlanOrProtocol::Protocol)
+    } else {
+        plan(text).map(PlanOrProtocol::Plan)
+    }
+}
+
+/// A course: `courses/31` or `31`.
+pub(super) fn course(text: &str) -> Result<String, String> {
+    named::<CourseName>("courses", text)
+}
+
+/// A session: `sessions/32` or `32`.
+pub(super) fn session(text: &str) -> Result<String, String> {
+    named::<SessionName>("sessions", text)
+}
+
+/// An alert: `alerts/40-1` or `40-1`.
+pub(super) fn alert(text: &str) -> Result<String, String> {
+    named::<AlertName>("alerts", text)
+}
+
+/// An adverse effect: `adverseEffects/41` or `41`.
+pub(super) fn effect(text: &str) -> Result<String, String> {
+    named::<EffectName>("adverseEffects", text)
+}
+
+/// What an adverse effect belongs to: a session, which may leave its collection out, a course, or
+/// an adverse effect that is recorded already.
+pub(super) fn effect_subject(text: &str) -> Result<Subject, String> {
+    match text.split_once('/') {
+        Some(("courses", _)) => course(text).map(Subject::Course),
+        Some(("adverseEffects", _)) => effect(text).map(Subject::AdverseEffect),
+        Some((collection, _)) if collection != "sessions" => {
+            Err("expected sessions/…, courses/… or adverseEffects/…".to_owned())
+        }
+        _ => session(text).map(Subject::Session),
+    }
+}
+
+/// One value of a measure. Its unit is the plan's and is not typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// Id of the measure.
+    pub(super) measure: String,
+    /// The value.
+    pub(super) value: i32,
+}
+
+/// A value as it was read: `systolic=128`.
+pub(super) fn value(text: &str) -> Result<Value, String> {
+    let expected = "expected MEASURE=NUMBER, a whole number without a unit (the plan gives it), \
+                    such as systolic=128";
+    let (measure, value) = text.split_once('=').ok_or(expected)?;
+    let (measure, value) = (measure.trim(), value.trim());
+    let value = value.parse().map_err(|_| expected)?;
+    if measure.is_empty() {
+        return Err(expected.to_owned());
+    }
+    Ok(Value { measure: measure.to_owned(), value })
+}
+
 /// An answer to an eligibility question: `psychosis=no`.
 pub(super) fn answer(text: &str) -> Result<v1::EligibilityAnswer, String> {
     let expected = "expected QUESTION=yes, QUESTION=no or QUESTION=unknown";
@@ -196,18 +311,29 @@ enum Override {
     ValueConfirmed,
 }
 
-/// A soft limit passed on purpose: `DOSE_ABOVE_USUAL=specialist-advice` or
-/// `DOSE_ABOVE_USUAL=specialist-advice:in their words`.
+/// A soft limit passed on purpose: `DOSE_ABOVE_USUAL=specialist-advice`, in their words
+/// `DOSE_ABOVE_USUAL=specialist-advice:Dr Lee, by phone`, or for an adverse effect
+/// `DOSE_CHANGED=tolerability@adverseEffects/41:nausea both times`.
 pub(super) fn limit_override(text: &str) -> Result<v1::LimitOverride, String> {
     let reasons: Vec<String> = Override::value_variants()
         .iter()
         .filter_map(ValueEnum::to_possible_value)
         .map(|value| value.get_name().to_owned())
         .collect();
-    let expected =
-        || format!("expected LIMIT=REASON or LIMIT=REASON:NOTE, with {}", reasons.join(", "));
+    let expected = || {
+        format!(
+            "expected LIMIT=REASON, LIMIT=REASON:NOTE or LIMIT=REASON@adverseEffects/N:NOTE, with \
+             a reason of {}",
+            reasons.join(", ")
+        )
+    };
     let (limit, rest) = text.split_once('=').ok_or_else(expected)?;
+    // The note comes last, so that it may hold any character.
     let (reason, note) = rest.split_once(':').unwrap_or((rest, ""));
+    let (reason, adverse_effect) = match reason.split_once('@') {
+        Some((reason, found)) => (reason, effect(found.trim())?),
+        None => (reason, String::new()),
+    };
     let reason = match Override::from_str(reason.trim(), false).map_err(|_| expected())? {
         Override::ResponseToEarlierDose => v1::OverrideReason::ResponseToEarlierDose,
         Override::Tolerability => v1::OverrideReason::Tolerability,
@@ -225,7 +351,7 @@ pub(super) fn limit_override(text: &str) -> Result<v1::LimitOverride, String> {
         limit: limit.trim().to_owned(),
         reason: reason.into(),
         note: note.trim().to_owned(),
-        ..v1::LimitOverride::default()
+        adverse_effect,
     })
 }
 
@@ -298,5 +424,49 @@ mod tests {
             assert!(limit_override(text).is_err(), "{text}");
         }
         assert!(limit_override("DOSE_ABOVE_USUAL=because").unwrap_err().contains("tolerability"));
+    }
+
+    #[test]
+    fn an_override_may_name_the_adverse_effect_that_it_is_for() {
+        let read = limit_override("DOSE_CHANGED=tolerability@adverseEffects/41: ill @ home: twice");
+        let read = read.unwrap();
+        assert_eq!(read.adverse_effect, "adverseEffects/41");
+        assert_eq!(read.note, "ill @ home: twice");
+        let short = limit_override("QUESTION:raised-pressure=tolerability@41").unwrap();
+        assert_eq!((short.adverse_effect.as_str(), short.note.as_str()), ("adverseEffects/41", ""));
+        assert_eq!(short.limit, "QUESTION:raised-pressure");
+        assert!(limit_override("DOSE_CHANGED=tolerability@nausea").is_err());
+        assert_eq!(limit_override("X=tolerability:a@b").unwrap().adverse_effect, "");
+    }
+
+    #[test]
+    fn a_value_is_a_whole_number_and_its_unit_is_the_plans() {
+        let read = value(" rass = -2").unwrap();
+        assert_eq!((read.measure.as_str(), read.value), ("rass", -2));
+        for text in ["systolic", "systolic=128 mmHg", "spo2=97.5", "=97", "pressure=128/79"] {
+            assert!(value(text).unwrap_err().contains("whole number"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_adverse_effect_belongs_to_a_session_a_course_or_one_before() {
+        assert_eq!(effect_subject("32").unwrap(), Subject::Session("sessions/32".into()));
+        assert_eq!(effect_subject("sessions/32").unwrap(), Subject::Session("sessions/32".into()));
+        assert_eq!(effect_subject("courses/31").unwrap(), Subject::Course("courses/31".into()));
+        let before = Subject::AdverseEffect("adverseEffects/41".into());
+        assert_eq!(effect_subject("adverseEffects/41").unwrap(), before);
+        assert!(effect_subject("patients/p7").unwrap_err().contains("courses/"));
+        assert!(effect_subject("alerts/40-1").is_err() && effect_subject("sessions/x").is_err());
+    }
+
+    #[test]
+    fn today_is_a_day_too() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        assert_eq!(day("today"), Ok(Day::Today));
+        assert_eq!(day("2026-11-20").unwrap().resolve(now).unwrap().to_string(), "2026-11-20");
+        // Noon in London is the same day nearly everywhere; the zone is this device's.
+        let today = Day::Today.resolve(now).unwrap().to_string();
+        assert!(["2026-11-21", "2026-11-22"].contains(&today.as_str()), "{today}");
+        assert!(day("yesterday").unwrap_err().ends_with("or today"));
     }
 }

@@ -19,6 +19,10 @@ pub struct ServeArgs {
     /// Address to listen on; port 0 takes any free one
     #[arg(long, env = "VIALEDGER_LISTEN", default_value = "127.0.0.1:7420")]
     pub listen: SocketAddr,
+    /// Also serve the ledger as C2SP tlog-tiles over HTTP/1.1 here: checkpoint and hashes to anybody, entries with a
+    /// bearer token
+    #[arg(long, env = "VIALEDGER_TILES", value_name = "ADDRESS")]
+    pub tiles: Option<SocketAddr>,
     /// Certificate chain (PEM); a changed file is read anew by itself
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,

@@ -20,6 +20,7 @@ use crate::key::{Key, KeyError, Passphrase};
 use crate::ledger::Receipt;
 use crate::names::PersonName;
 use crate::pb::v1;
+use crate::pb::v1::outcome::Result as Made;
 use crate::time::Timestamp;
 use crate::tlog::VerifierKey;
 
@@ -71,10 +72,30 @@ impl Session {
         act: A,
         recording: &Recording,
     ) -> Result<(), CliError> {
+        self.recorded(act, recording).await.map(drop)
+    }
+
+    /// The same, and hands on what the rules made of it.
+    pub(super) async fn recorded<A: Act>(
+        &self,
+        act: A,
+        recording: &Recording,
+    ) -> Result<v1::Outcome, CliError> {
+        let (answer, saved) = self.sign(act, recording).await?;
+        let name = format!("vialedger.v1.{}Response", A::KIND.short_name());
+        self.out.message(&name, &answer, || told(&answer, saved.as_deref()))?;
+        Ok(answer.outcome.unwrap_or_default())
+    }
+
+    /// Records an act and keeps its receipt; what became of it is the caller's to tell.
+    pub(super) async fn sign<A: Act>(
+        &self,
+        act: A,
+        recording: &Recording,
+    ) -> Result<(Answer, Option<PathBuf>), CliError> {
         let answer = self.client.write(act, &recording.stamp()).await?;
         let saved = self.keep(&answer)?;
-        let name = format!("vialedger.v1.{}Response", A::KIND.short_name());
-        self.out.message(&name, &answer, || told(&answer, saved.as_deref()))
+        Ok((answer, saved))
     }
 
     /// Answers with a message of the API.
@@ -137,9 +158,14 @@ pub(super) fn write_new(path: &Path, text: &str) -> Result<(), CliError> {
         .map_err(|source| CliError::Write { path: path.to_owned(), source })
 }
 
-/// Reads a text file.
+/// Reads a text file, or standard input for "-".
 pub(super) fn read_text(path: &Path) -> Result<String, CliError> {
-    std::fs::read_to_string(path).map_err(|source| CliError::Read { path: path.to_owned(), source })
+    let read = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    read.map_err(|source| CliError::Read { path: path.to_owned(), source })
 }
 
 /// The ledger's verifier key: the line itself, a file of it, or (for `DIR/keys/ada.pem`)
@@ -231,12 +257,19 @@ pub(super) fn new_passphrase(file: Option<&Path>, key: &Path) -> Result<Passphra
     Ok(first)
 }
 
-fn told(answer: &Answer, saved: Option<&Path>) -> String {
+/// What became of an act, for people.
+pub(super) fn told(answer: &Answer, saved: Option<&Path>) -> String {
     let text = answer.outcome.as_ref().map(tell::outcome).unwrap_or_default();
     let Some(receipt) = &answer.receipt else {
         return format!("{text}\n\nA dry run: nothing was recorded.");
     };
     let kept =
         saved.map_or_else(String::new, |path| format!(", and is kept in {}", path.display()));
-    format!("{text}\n\nRecorded as entry {}. The receipt was verified{kept}.", receipt.index)
+    let entry = receipt.index;
+    let result = answer.outcome.as_ref().and_then(|outcome| outcome.result.as_ref());
+    let next = match result {
+        Some(Made::Proposed(_)) => format!(" To approve it: vialedger approve entries/{entry}"),
+        _ => String::new(),
+    };
+    format!("{text}\n\nRecorded as entry {entry}. The receipt was verified{kept}.{next}")
 }

@@ -9,10 +9,11 @@ use serde::Deserialize;
 use super::error::CliError;
 use super::options::{Listing, Recording};
 use super::output::{date, quantity, table};
+use super::parse::{self, Day};
 use super::session::{Session, read_text};
-use super::{Desk, entries, parse, tell};
+use super::{Desk, entries, tell};
 use crate::pb::v1;
-use crate::time::{Date, Timestamp};
+use crate::time::Date;
 use crate::wire::date_to_wire;
 
 /// Stock.
@@ -46,7 +47,7 @@ pub struct ReceiveArgs {
     #[arg(long, default_value = "")]
     order_form: String,
     /// Day on which it came: today, or a day such as 2026-11-20
-    #[arg(long, value_parser = day)]
+    #[arg(long, value_parser = parse::day)]
     received: Day,
     /// File with several lines (TOML): [[line]] with scan, or product, lot and expiry; counted;
     /// invoiced; serials
@@ -125,13 +126,6 @@ pub enum StateName {
     Dispensed,
 }
 
-/// A day that may be named before the clock is read.
-#[derive(Clone, Copy, Debug)]
-enum Day {
-    Today,
-    On(Date),
-}
-
 /// A file of delivery lines.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -166,10 +160,7 @@ pub(super) async fn stock(command: StockCommand, desk: &Desk) -> Result<(), CliE
 }
 
 async fn receive(args: ReceiveArgs, session: &Session) -> Result<(), CliError> {
-    let received = match args.received {
-        Day::On(day) => day,
-        Day::Today => today(session.now())?,
-    };
+    let received = args.received.resolve(session.now())?;
     let lines = match &args.lines {
         Some(path) => lines_of(&read_text(path)?)
             .map_err(|error| CliError::Data(format!("{}: {error}", path.display())))?,
@@ -286,21 +277,6 @@ impl From<StateName> for v1::VialState {
             StateName::Dispensed => Self::Dispensed,
         }
     }
-}
-
-fn day(text: &str) -> Result<Day, String> {
-    if text == "today" {
-        return Ok(Day::Today);
-    }
-    text.parse().map(Day::On).map_err(|e: crate::time::TimeError| e.to_string())
-}
-
-/// Today where this device is.
-fn today(now: Timestamp) -> Result<Date, CliError> {
-    let fail = |detail: &dyn ToString| CliError::Data(detail.to_string());
-    let moment = jiff::Timestamp::from_microsecond(now.micros()).map_err(|e| fail(&e))?;
-    let local = moment.to_zoned(jiff::tz::TimeZone::system()).date();
-    local.to_string().parse().map_err(|e: crate::time::TimeError| fail(&e))
 }
 
 fn lines_of(text: &str) -> Result<Vec<v1::DeliveryLine>, String> {

@@ -1,8 +1,14 @@
 //! Outcomes, vials and doses in words that read well at three in the morning.
 
+pub(super) mod board;
+pub(super) mod course;
+pub(super) mod outcome;
+pub(super) mod patient;
+pub(super) mod session;
+
 use std::fmt::Write as _;
 
-use super::output::{date, fields, moment, quantity, table};
+use super::output::{Tone, date, fields, local_times, moment, quantity, table};
 use crate::pb::v1;
 use crate::pb::v1::outcome::Result as Made;
 
@@ -52,96 +58,44 @@ pub(super) fn headline(outcome: &v1::Outcome) -> String {
             format!("{} by {} witnessed by {}", seen.waste, seen.wasted_by, seen.witnessed_by)
         }
         Made::VialReturned(back) => format!("{} is back in {}", back.vial, back.place),
-        other => course_headline(other),
+        other => outcome::headline(other),
     }
-}
-
-/// The same for what belongs to patients and their courses.
-fn course_headline(made: &Made) -> String {
-    match made {
-        Made::PatientRegistered(it) => format!("{} is registered", it.patient),
-        Made::PatientsMerged(it) => {
-            format!("{} is another name of {} from now on", it.alias, it.patient)
-        }
-        Made::IdentityOpened(it) => {
-            let until = moment(it.expire_time.as_ref());
-            format!("the identity of {} is open to you until {until}", it.patient)
-        }
-        Made::EligibilityRecorded(it) => {
-            format!("{} answers recorded for {}", it.answers.len(), it.patient)
-        }
-        Made::CourseOpened(it) => format!("{} is open, by {}", it.course, it.plan),
-        Made::CourseClosed(it) => {
-            format!("{} is closed, after {} sessions with a dose", it.course, it.sessions)
-        }
-        Made::SessionStarted(it) => format!(
-            "{} is session {} of {} ({}); before the dose read {}",
-            it.session,
-            it.number,
-            it.course,
-            it.phase,
-            it.needed_before.join(", ")
-        ),
-        Made::SessionMissed(it) => {
-            let day = date(it.planned_date.as_ref());
-            format!(
-                "recorded that the session of {} planned for {day} did not take place",
-                it.course
-            )
-        }
-        Made::SessionCancelled(it) => format!("{} is called off", it.session),
-        Made::Observation(it) if it.alerts.is_empty() => {
-            format!("observation of {} recorded", it.session)
-        }
-        Made::Observation(it) => format!("observation of {} recorded; {}", it.session, alerts(it)),
-        Made::AdverseEffect(it) => format!("{} recorded", it.name),
-        Made::AlertAcknowledged(it) => format!("{} of {} acknowledged", it.alert, it.session),
-        Made::Discharge(it) => format!(
-            "discharged from {}, {} min after the first dose",
-            it.session, it.minutes_since_first_dose
-        ),
-        Made::FormSent(it) => format!("the form of {} is recorded as sent", it.session),
-        Made::DoseCheck(it) if it.agreed => {
-            format!("the independent check of {} agrees", it.dose_calculation)
-        }
-        Made::DoseCheck(it) => format!(
-            "THE INDEPENDENT CHECK OF {} DIFFERS: do not give it; calculate anew",
-            it.dose_calculation
-        ),
-        _ => String::new(),
-    }
-}
-
-fn alerts(observation: &v1::Observation) -> String {
-    let alert = |alert: &v1::Alert| {
-        let reading = alert.reading.clone().unwrap_or_default();
-        format!(
-            "ALERT {}: {} {} {} is {}. {}",
-            alert.name, reading.measure, reading.value, reading.unit, alert.limit, alert.action
-        )
-    };
-    observation.alerts.iter().map(alert).collect::<Vec<_>>().join("; ")
 }
 
 /// The headline with what belongs below it: the working of a dose, balances, flags.
 #[must_use]
 pub(super) fn outcome(outcome: &v1::Outcome) -> String {
+    let more = outcome.result.as_ref().and_then(outcome::more);
     let mut text = match &outcome.result {
         Some(Made::DoseCalculation(found)) => dose(found),
-        _ => capitalised(&headline(outcome)),
+        _ => more.unwrap_or_else(|| capitalised(&headline(outcome))),
     };
     if !outcome.balances.is_empty() && outcome.balances.len() <= NAMED_VIALS {
         text.push('\n');
         text += &balances(&outcome.balances);
     }
-    text + &flags(&outcome.flags)
+    text + &flags(&unsaid(outcome))
+}
+
+/// The flags, without those that an observation's alerts say already.
+fn unsaid(outcome: &v1::Outcome) -> Vec<v1::Flag> {
+    let is_alert = |flag: &&v1::Flag| flag.kind() == v1::FlagKind::StopCriterion;
+    let said = match &outcome.result {
+        // A criterion whose alert was open before is flagged and raises none.
+        Some(Made::Observation(observation)) => {
+            outcome.flags.iter().filter(is_alert).count() == observation.alerts.len()
+        }
+        _ => false,
+    };
+    outcome.flags.iter().filter(|flag| !(said && is_alert(flag))).cloned().collect()
 }
 
 /// What a reviewer would look at, one line each.
 #[must_use]
 pub(super) fn flags(flags: &[v1::Flag]) -> String {
     flags.iter().fold(String::new(), |mut text, flag| {
-        let _ = write!(text, "\nNote: {}", flag.message);
+        let note = format!("Note: {}", local_times(&flag.message));
+        let _ = write!(text, "\n{}", Tone::Heading.paint(&note));
         text
     })
 }
@@ -158,8 +112,23 @@ pub(super) fn dose(dose: &v1::DoseCalculation) -> String {
     let _ = write!(text, "\n\nRead back: {}", dose.readback);
     if !dose.name.is_empty() {
         let _ = write!(text, "\n{}, good until {}", dose.name, moment(dose.expire_time.as_ref()));
+        text += &awaited(dose);
     }
     text
+}
+
+/// Who must work a dose out anew before anything is dispensed.
+fn awaited(dose: &v1::DoseCalculation) -> String {
+    let who = match dose.check_requirement() {
+        v1::CheckRequirement::Unspecified => return String::new(),
+        v1::CheckRequirement::SecondPerson => "a second person",
+        v1::CheckRequirement::SecondPrescriber => "a second prescriber",
+    };
+    let text = format!(
+        "WAITS for {who} to work it out anew, without seeing this: vialedger dose check {}",
+        dose.name
+    );
+    format!("\n{}", Tone::Bad.paint(&text))
 }
 
 /// Where the content of vials went.
@@ -270,7 +239,7 @@ fn received_headline(vials: &[String]) -> String {
 }
 
 /// A sentence's first letter; resource names stay as they are.
-fn capitalised(text: &str) -> String {
+pub(super) fn capitalised(text: &str) -> String {
     if text.split(' ').next().is_some_and(|word| word.contains('/')) {
         return text.to_owned();
     }

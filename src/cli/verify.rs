@@ -1,22 +1,31 @@
-//! `vialedger verify`: whether a ledger file is what was signed, told from the file and the
-//! verifier key alone.
+//! `vialedger verify`: whether a ledger's files are what was signed, told from the files and the
+//! verifier key alone; whether enough log cosigners signed it too; and in an export with identities
+//! opened, whether each is the one that an entry commits to.
+
+mod cosigned;
+mod evidence;
+mod identities;
+mod report;
+mod saved;
+mod shown;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::Desk;
-use super::cosigner::{age, ledger_key, read_policy};
+use super::cosigner::{ledger_key, read_policy};
 use super::error::CliError;
 use super::exit::Exit;
-use super::output::fields;
 use super::session::verifier_key;
-use crate::audit::{Anchor, Options, Report, Verdict, audit};
-use crate::cosigner::{Cosignatures, clock_seconds};
-use crate::store::{Evidence, LedgerFolder};
-use crate::tlog::{Policy, SignedNote, TlogProof};
+use super::{Desk, parse};
+use crate::audit::{self, Audited, Explanation, IdentityReport, Options, Plan, Report, Verdict};
+use crate::names::EntryName;
+use crate::tlog::{SignedNote, TlogProof};
+use cosigned::Cosigned;
+pub(super) use report::{json, text};
+use shown::Shown;
 
 /// Verify a ledger, without any server.
 ///
@@ -28,10 +37,13 @@ use crate::tlog::{Policy, SignedNote, TlogProof};
 /// history with this key can have been shown to them. Without --checkpoint, the newest such one from the folder
 /// `cosignatures` beside the database is taken; the cosigners' keys come from the policy, not from there.
 ///
+/// In an export with identities opened, each is proved against the commitment in the entry that
+/// registered the patient.
+///
 /// Exit status: 0 good; 1 the evidence is bad; 2 no verdict possible, also where cosignatures are missing.
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
-    /// The ledger's database, or the folder that it is in
+    /// The ledger's database, the folder that it is in, an export of the evidence, or exported tiles
     ledger: PathBuf,
     /// A checkpoint or a receipt that was kept elsewhere: excludes a tail that was cut off
     #[arg(long, value_name = "FILE")]
@@ -39,102 +51,143 @@ pub struct VerifyArgs {
     /// Policy file (c2sp.org/tlog-policy): which log cosigners must have signed the checkpoint
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Show one entry in full as well: who, what, when, with which right, and why it holds
+    #[arg(long, value_name = "INDEX", value_parser = parse::entry)]
+    explain: Option<String>,
+    /// Go on from an audit that was saved with --save: what it found good is not read again, and only what was added is
+    #[arg(long, value_name = "FILE")]
+    since: Option<PathBuf>,
+    /// Save where this audit ended, if its verdict is good, for the next one's --since. Keep the file where the ledger's
+    /// operator cannot write: the next audit believes it
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+}
+
+/// What was found out: about the evidence, and where that is good, about what came with it.
+struct Examined {
+    report: Report,
+    /// Who cosigned its anchor; nobody where no policy asks.
+    cosigned: Cosigned,
+    identities: Option<IdentityReport>,
+    /// The entry that was asked about, where it was found good.
+    explanation: Option<Explanation>,
+    /// Where the audit ended, if all that was asked of it is good.
+    audited: Option<Audited>,
+}
+
+impl Examined {
+    fn no_verdict(why: String) -> Self {
+        Self {
+            report: Report::no_verdict(why),
+            cosigned: Vec::new(),
+            identities: None,
+            explanation: None,
+            audited: None,
+        }
+    }
+
+    /// The verdict on everything that was handed over.
+    fn exit(&self, asked: Option<u64>) -> Exit {
+        match (&self.report.verdict, &self.identities) {
+            (Verdict::Good, Some(identities)) if !identities.holds() => Exit::No,
+            // The question was about an entry that is not there.
+            (Verdict::Good, _) if asked.is_some() && self.explanation.is_none() => {
+                Exit::CouldNotTell
+            }
+            (Verdict::Good, _) => Exit::Good,
+            (Verdict::Bad, _) => Exit::No,
+            (Verdict::None(_), _) => Exit::CouldNotTell,
+        }
+    }
+
+    fn shown(&self, asked: Option<u64>) -> Option<Shown<'_>> {
+        let (explanation, report) = (self.explanation.as_ref(), &self.report);
+        asked.map(|index| Shown { index, explanation, report })
+    }
+
+    fn json(&self, args: &VerifyArgs, asked: Option<u64>) -> Result<Value, CliError> {
+        let mut value = json(&self.report);
+        if let Some(told) = value.as_object_mut() {
+            if args.policy.is_some() {
+                told.insert("cosigned".to_owned(), cosigned::json(&self.cosigned));
+            }
+            if let Some(found) = &self.identities {
+                identities::add_json(found, told);
+            }
+            if let Some(shown) = self.shown(asked) {
+                told.insert("explained".to_owned(), shown.json()?);
+            }
+        }
+        Ok(value)
+    }
+
+    fn text(&self, asked: Option<u64>, desk: &Desk) -> String {
+        let evidence = text(&self.report) + &cosigned::text(&self.cosigned, desk);
+        let all = match &self.identities {
+            Some(found) => identities::text(found, &evidence),
+            None => evidence,
+        };
+        match self.shown(asked) {
+            Some(shown) => format!("{}\n\n{all}", shown.text()),
+            None => all,
+        }
+    }
 }
 
 /// Verifies and tells.
 pub(super) fn run(args: &VerifyArgs, desk: &Desk) -> Result<Exit, CliError> {
+    let asked = args.explain.as_deref().map(str::parse).transpose();
+    let asked = asked.map_err(|_| CliError::Usage("expected entries/17 or 17".to_owned()))?;
+    let asked = asked.map(|EntryName(index)| index);
     // Whatever keeps the audit from being made leaves the question open: that is no verdict, not an
     // error.
-    let (report, cosigned) = examine(args, desk)
-        .unwrap_or_else(|error| (Report::no_verdict(error.to_string()), Vec::new()));
-    let mut value = json(&report);
-    if let Some(fields) = value.as_object_mut().filter(|_| args.policy.is_some()) {
-        let by: Vec<_> =
-            cosigned.iter().map(|(name, time)| json!({ "name": name, "time": time })).collect();
-        fields.insert("cosigned".to_owned(), json!(by));
+    let examined =
+        examine(args, asked, desk).unwrap_or_else(|error| Examined::no_verdict(error.to_string()));
+    if let (Some(path), Some(audited)) = (&args.save, &examined.audited) {
+        saved::write(path, audited)?;
     }
-    desk.out.value(&value, || text(&report) + &cosigned_text(&cosigned, desk))?;
-    Ok(match report.verdict {
-        Verdict::Good => Exit::Good,
-        Verdict::Bad => Exit::No,
-        Verdict::None(_) => Exit::CouldNotTell,
-    })
+    desk.out.value(&examined.json(args, asked)?, || examined.text(asked, desk))?;
+    Ok(examined.exit(asked))
 }
 
-/// A report, and who cosigned its anchor by the names of the policy, and when.
-type Examined = (Report, Vec<(String, u64)>);
-
-fn examine(args: &VerifyArgs, desk: &Desk) -> Result<Examined, CliError> {
+fn examine(args: &VerifyArgs, asked: Option<u64>, desk: &Desk) -> Result<Examined, CliError> {
     let given = desk.global.vkey.as_deref();
-    let checkpoint = args.checkpoint.as_deref().map(checkpoint).transpose()?;
-    let Some(policy) = args.policy.as_deref().map(read_policy).transpose()? else {
-        let verifier_key = verifier_key(given, None)?;
-        let report = judge(&args.ledger, &Options { verifier_key, checkpoint })?;
-        return Ok((report, Vec::new()));
+    let policy = args.policy.as_deref().map(read_policy).transpose()?;
+    let verifier_key = match &policy {
+        Some(policy) => ledger_key(policy, given)?,
+        None => verifier_key(given, None)?,
     };
-    let verifier_key = ledger_key(&policy, given)?;
-    let checkpoint = match checkpoint {
-        Some(checkpoint) => Some(checkpoint),
-        None if policy.asks_for_cosignatures() => newest_under(&policy, &args.ledger)?,
-        None => None,
+    let checkpoint = match (args.checkpoint.as_deref().map(checkpoint).transpose()?, &policy) {
+        (None, Some(policy)) if policy.asks_for_cosignatures() => {
+            cosigned::newest_under(policy, &args.ledger)?
+        }
+        (given, _) => given,
     };
-    let under = under(&policy, checkpoint.as_ref());
-    let report = judge(&args.ledger, &Options { verifier_key, checkpoint })?;
-    // Bad evidence is bad whoever cosigned it; good evidence is not good enough.
+    let under =
+        policy.map_or(Ok(Vec::new()), |policy| cosigned::under(&policy, checkpoint.as_ref()));
+    let since = args.since.as_deref().map(saved::read).transpose()?;
+    let (options, plan) = (Options { verifier_key, checkpoint }, Plan { explain: asked, since });
+    let audit::Examined { report, explanation, audited } =
+        evidence::judge(&args.ledger, &options, plan)?;
+    // Only good evidence says which identities there are.
+    let registered = audited.as_ref().map(Audited::registrations);
+    let identities = registered.map(|registered| identities::prove(&args.ledger, &registered));
+    let identities = identities.transpose()?;
+    let audited = audited.filter(|_| identities.as_ref().is_some_and(IdentityReport::holds));
+    // What is bad is bad whoever cosigned it; good evidence is not good enough.
     match under {
-        Ok(cosigned) => Ok((report, cosigned)),
-        Err(why) if report.verdict == Verdict::Good => Ok((Report::no_verdict(why), Vec::new())),
-        Err(_) => Ok((report, Vec::new())),
+        Ok(cosigned) => Ok(Examined { report, cosigned, identities, explanation, audited }),
+        Err(why) if audited.is_some() => Ok(Examined::no_verdict(why)),
+        Err(_) => {
+            let cosigned = Vec::new();
+            Ok(Examined { report, cosigned, identities, explanation, audited: None })
+        }
     }
 }
 
-/// Who cosigned a checkpoint, if that is enough for a policy.
-fn under(policy: &Policy, checkpoint: Option<&SignedNote>) -> Result<Vec<(String, u64)>, String> {
-    let Some(checkpoint) = checkpoint else {
-        let none =
-            "no checkpoint with the cosignatures that the policy asks for: give --checkpoint";
-        return if policy.asks_for_cosignatures() { Err(none.to_owned()) } else { Ok(Vec::new()) };
-    };
-    if !policy.logs().is_empty() {
-        policy.checkpoint(checkpoint).map_err(|error| error.to_string())?;
-    }
-    let report = policy.cosignatures(checkpoint).map_err(|error| error.to_string())?;
-    if report.quorum {
-        return Ok(report.cosigned);
-    }
-    let by: Vec<_> = report.cosigned.into_iter().map(|(name, _)| name).collect();
-    let by = if by.is_empty() { "nobody in it".to_owned() } else { by.join(", ") };
-    Err(format!("the checkpoint has fewer cosignatures than the policy asks for: by {by}"))
-}
-
-fn newest_under(policy: &Policy, ledger: &Path) -> Result<Option<SignedNote>, CliError> {
-    let newest = Cosignatures::beside(ledger).newest_under(policy);
-    let newest = newest.map_err(|error| CliError::Data(error.to_string()))?;
-    Ok(newest.map(|(note, _)| note))
-}
-
-fn cosigned_text(cosigned: &[(String, u64)], desk: &Desk) -> String {
-    let now = clock_seconds(&desk.clock);
-    let by = |(name, time): &(String, u64)| format!("{name} (age: {})", age(now, *time));
-    let by: Vec<_> = cosigned.iter().map(by).collect();
-    if by.is_empty() { String::new() } else { format!("\n  Cosigned by {}", by.join(", ")) }
-}
-
-/// Audits a ledger's database, or the one in a folder, with nothing but what the auditor brings along.
+/// Audits a ledger's files with nothing but what the auditor brings along.
 pub(super) fn judge(ledger: &Path, options: &Options) -> Result<Report, CliError> {
-    let path =
-        if ledger.is_dir() { LedgerFolder::new(ledger).database() } else { ledger.to_owned() };
-    let unreadable = |error: &dyn ToString| {
-        CliError::Data(format!("{} cannot be read: {}", path.display(), error.to_string()))
-    };
-    let evidence = Evidence::open(&path).map_err(|error| unreadable(&error))?;
-    let size = evidence.size_hint().map_err(|error| unreadable(&error))?;
-    let bar = progress_bar(size);
-    let report = audit(options, evidence.entries(), evidence.checkpoints(), |done| {
-        bar.set_position(done);
-    });
-    bar.finish_and_clear();
-    Ok(report)
+    Ok(evidence::judge(ledger, options, Plan::default())?.report)
 }
 
 /// A bar on standard error for long work, shown only on a terminal.
@@ -156,72 +209,5 @@ pub(super) fn checkpoint(path: &Path) -> Result<SignedNote, CliError> {
         Ok(proof) => Ok(proof.note().clone()),
         Err(_) => SignedNote::parse(&bytes)
             .map_err(|error| CliError::Data(format!("{}: {error}", path.display()))),
-    }
-}
-
-pub(super) fn json(report: &Report) -> Value {
-    let (verdict, why) = match &report.verdict {
-        Verdict::Good => ("good", None),
-        Verdict::Bad => ("bad", None),
-        Verdict::None(why) => ("none", Some(why)),
-    };
-    let anchor = match report.anchor {
-        Anchor::None => json!({ "kind": "none" }),
-        Anchor::Checkpoint { size } => json!({ "kind": "checkpoint", "size": size }),
-    };
-    let finding = report.finding.as_ref();
-    json!({
-        "verdict": verdict,
-        "why": why,
-        "entries": report.entries,
-        "checkpoints": report.checkpoints,
-        "anchor": anchor,
-        "first_bad_index": finding.map(|finding| finding.index),
-        "fault": finding.map(|finding| finding.fault.name()),
-        "expected": finding.map(|finding| &finding.expected),
-        "found": finding.map(|finding| &finding.found),
-        "trusted_entries": report.trusted,
-        "root": report.root.map(|root| root.to_string()),
-    })
-}
-
-pub(super) fn text(report: &Report) -> String {
-    let anchor = match report.anchor {
-        Anchor::Checkpoint { size } if report.verdict == Verdict::Good => {
-            format!("your checkpoint of {size} entries: up to there nothing was cut off at the end")
-        }
-        Anchor::Checkpoint { size } => format!("your checkpoint of {size} entries"),
-        Anchor::None => "none from outside, so entries cut off at the end cannot be excluded; \
-                         --checkpoint with a checkpoint or receipt kept elsewhere would tell"
-            .to_owned(),
-    };
-    let (entries, checkpoints) = (report.entries, report.checkpoints);
-    match (&report.verdict, &report.finding) {
-        (Verdict::Good, _) => {
-            let root = report.root.map(|root| root.to_string()).unwrap_or_default();
-            let checked = "bytes, chain, signatures, rules, balances";
-            let facts = fields(&[("Checked", &checked), ("Root", &root), ("Anchor", &anchor)]);
-            format!("Good. All {entries} entries and {checkpoints} checkpoints hold.{facts}")
-        }
-        (Verdict::Bad, Some(finding)) => {
-            let facts = fields(&[
-                ("Expected", &finding.expected),
-                ("Found", &finding.found),
-                ("Trust", &trusted(report.trusted)),
-                ("Anchor", &anchor),
-            ]);
-            format!("BAD. Entry {}: {}.{facts}", finding.index, finding.fault)
-        }
-        (Verdict::Bad, None) => "BAD.".to_owned(),
-        (Verdict::None(why), Some(finding)) => format!("No verdict: {why}.\n  {finding}"),
-        (Verdict::None(why), None) => format!("No verdict: {why}"),
-    }
-}
-
-fn trusted(entries: u64) -> String {
-    match entries.checked_sub(1) {
-        None => "nothing in this ledger".to_owned(),
-        Some(0) => "entry 0 and nothing after it".to_owned(),
-        Some(last) => format!("entries 0 to {last} and nothing after them"),
     }
 }

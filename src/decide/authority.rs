@@ -1,11 +1,15 @@
 //! Who signed, and whether they may.
 
+use super::registry::{proposed, right_to_approve};
 use super::{Case, Draft, Signer};
+use crate::command::{Act, WasteSource};
 use crate::names::PersonName;
 use crate::pb::v1;
 use crate::refusal::Refusal;
 use crate::role::Role;
+use crate::state::{Check, State};
 use crate::time::Timestamp;
+use crate::tlog::PUBLIC_KEY_BYTES;
 
 /// May receive vials.
 pub(super) const RECEIVERS: &[Role] = &[Role::Pharmacist, Role::Technician];
@@ -39,6 +43,61 @@ pub(super) const PRESCRIBERS: &[Role] = &[Role::Prescriber];
 pub(super) const SCHEDULERS: &[Role] = &[Role::Prescriber, Role::Nurse, Role::Service];
 /// May approve something; what, the proposal says.
 pub(super) const APPROVERS: &[Role] = &[Role::Pharmacist, Role::Administrator, Role::Prescriber];
+
+/// The roles of which an act takes one; none for the first act, and for the end of a key of one's own. What the rules
+/// ask beyond a role (to hold the vial, not to have acted oneself) is not in it.
+#[must_use]
+pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'static [Role] {
+    let person = |key| state.key(key).map(|record| &record.person);
+    match act {
+        Act::Initialize(_) => &[],
+        Act::RevokeKey(act) if person(&act.key) == person(signer) => &[],
+        Act::EnrollPerson(_)
+        | Act::ChangeRoles(_)
+        | Act::EnrollKey(_)
+        | Act::RevokeKey(_)
+        | Act::CreatePlace(_) => ADMINISTRATORS,
+        Act::PublishFormulary(_) => PUBLISHERS,
+        // Whoever may approve nothing learns nothing of what waits.
+        Act::Approve(act) => match state
+            .proposal(act.proposal.0)
+            .filter(|_| approves(state, signer))
+        {
+            Some(proposal) => right_to_approve(state, &proposed(proposal).act, &proposal.proposer),
+            None => APPROVERS,
+        },
+        Act::CalculateDose(_) => CALCULATORS,
+        Act::ReceiveVials(_) => RECEIVERS,
+        Act::Dispense(_) => DISPENSERS,
+        Act::Administer(_) => HOLDERS,
+        Act::Waste(act) if matches!(act.source, WasteSource::Vial(_)) => PHARMACISTS,
+        Act::Waste(_) | Act::Witness(_) | Act::Return(_) | Act::RecordFormSent(_) => LICENSED,
+        Act::CheckDose(act) => match state.calculation(act.calculation.0).map(|it| &it.check) {
+            Some(Check::Waiting { prescriber: true, .. }) => PRESCRIBERS,
+            _ => LICENSED,
+        },
+        Act::RegisterPatient(_) => REGISTRARS,
+        Act::MergePatients(_) => MERGERS,
+        Act::OpenIdentity(_) => IDENTITY_READERS,
+        Act::OpenCourse(_) | Act::CloseCourse(_) | Act::AcknowledgeAlert(_) => PRESCRIBERS,
+        // Whoever treats may ask and begin; to pass a limit takes a prescriber.
+        Act::RecordEligibility(act) if !act.overrides.is_empty() => PRESCRIBERS,
+        Act::StartSession(act) if !act.overrides.is_empty() => PRESCRIBERS,
+        Act::RecordEligibility(_)
+        | Act::StartSession(_)
+        | Act::CancelSession(_)
+        | Act::RecordObservation(_)
+        | Act::RecordAdverseEffect(_)
+        | Act::DischargePatient(_) => TREATERS,
+        Act::RecordMissedSession(_) => SCHEDULERS,
+    }
+}
+
+/// Whether whoever signs with this key holds a role that may approve something.
+fn approves(state: &State, signer: &[u8; PUBLIC_KEY_BYTES]) -> bool {
+    let person = state.key(signer).and_then(|key| state.person(&key.person));
+    person.is_some_and(|person| person.holds(APPROVERS))
+}
 
 impl Case<'_> {
     /// Whoever signed: the key must be enrolled and not revoked, and the request must be meant for this ledger.

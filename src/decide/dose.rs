@@ -1,6 +1,6 @@
 //! A dose: the right patient, protocol and product, every question answered, every limit kept.
 //!
-//! The arithmetic is [`dosing`]'s, the numbers are the formulary's; here they meet the patient.
+//! The arithmetic is [`crate::dosing`]'s, the numbers are the formulary's; here they meet the patient.
 
 mod patient;
 mod sum;
@@ -93,6 +93,20 @@ pub fn replay(
     let requirement = requirement(record, protocol, sum.dose, context);
     let context = context.cloned();
     Ok(v1::DoseCalculation { context, ..sum.message(record, inputs, expires, requirement) })
+}
+
+/// What a calculation of rules version 1 took from the ledger and did not keep: the sizes that were in stock, by the state
+/// that it was decided by.
+#[must_use]
+pub fn context_then(state: &State, inputs: &DoseInputs, moment: Timestamp) -> v1::DoseContext {
+    let mut context = v1::DoseContext::default();
+    if let Some(record) = state.formulary()
+        && let Ok((_, product)) = find(record, inputs)
+    {
+        let sizes = sizes_in_stock(state, record, product, state.day_of(moment));
+        context.sizes_in_stock = sizes.into_iter().map(amount_to_wire).collect();
+    }
+    context
 }
 
 /// A dose that the rules allow.

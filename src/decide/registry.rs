@@ -14,7 +14,7 @@ use crate::pb::v1::{self, outcome};
 use crate::refusal::Refusal;
 use crate::role::Role;
 use crate::state::{
-    Change, FormularyRecord, KeyRecord, PersonRecord, PlaceRecord, Proposal, SiteRecord,
+    Change, FormularyRecord, KeyRecord, PersonRecord, PlaceRecord, Proposal, SiteRecord, State,
 };
 use crate::tlog::empty_root;
 
@@ -98,9 +98,8 @@ impl Case<'_> {
         let approvers = if self.version < COURSES_SINCE { PUBLISHERS } else { APPROVERS };
         self.need(signer, approvers)?;
         let proposal = proposal.ok_or_else(unknown)?;
-        let command = Command::parse(proposal.kind(), &proposal.request)
-            .expect("it was read once, when it was put forward");
-        self.need(signer, self.right_to_approve(&command.act, &proposal.proposer))?;
+        let command = proposed(proposal);
+        self.need(signer, right_to_approve(self.state, &command.act, &proposal.proposer))?;
         if signer.name == proposal.proposer {
             return Err(Refusal::SelfApproval { person: signer.name.clone() });
         }
@@ -241,18 +240,9 @@ impl Case<'_> {
         }
     }
 
-    /// The roles, one of which approving this takes when `proposer` puts it forward.
-    fn right_to_approve(&self, act: &Act, proposer: &PersonName) -> &'static [Role] {
-        match act {
-            // A formulary takes a pharmacist: the one who puts it forward, or else the one who approves it.
-            Act::PublishFormulary(_) if !self.holds(proposer, PHARMACISTS) => PHARMACISTS,
-            _ => right(act),
-        }
-    }
-
     /// Who could approve what `proposer` puts forward.
     fn approvers(&self, act: &Act, proposer: &PersonName) -> Vec<&PersonName> {
-        let roles = self.right_to_approve(act, proposer);
+        let roles = right_to_approve(self.state, act, proposer);
         self.state.holders(roles).filter(|person| *person != proposer).collect()
     }
 
@@ -290,6 +280,22 @@ impl Case<'_> {
         draft.touch(name);
         draft.change(Change::PutPerson(name.clone(), person));
         draft.change(Change::PutKey(key, self.new_key(name)));
+    }
+}
+
+/// The request that waits for a second person.
+pub(super) fn proposed(proposal: &Proposal) -> Command {
+    Command::parse(proposal.kind(), &proposal.request)
+        .expect("it was read once, when it was put forward")
+}
+
+/// The roles, one of which approving this takes when `proposer` puts it forward.
+pub(super) fn right_to_approve(state: &State, act: &Act, proposer: &PersonName) -> &'static [Role] {
+    let holds = |roles| state.person(proposer).is_some_and(|record| record.holds(roles));
+    match act {
+        // A formulary takes a pharmacist: the one who puts it forward, or else the one who approves it.
+        Act::PublishFormulary(_) if !holds(PHARMACISTS) => PHARMACISTS,
+        _ => right(act),
     }
 }
 

@@ -281,6 +281,8 @@ fn known_effects(course: &Course, state: &State, overrides: &[Override]) -> Resu
     Ok(())
 }
 
+/// A quantity that cannot be worked with.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`, which hands it over")]
 fn broken(error: QuantityError) -> Refusal {
     Refusal::NotCalculable(error.to_string())
 }

@@ -296,13 +296,20 @@ impl Handlers {
 
     /// A dose that waits for its independent check is not shown to whoever may have to check it.
     fn hide_unchecked(&self, asking: &PersonName, session: &mut v1::Session) {
-        let calculation = session.dose_calculation.as_ref().and_then(|it| it.name.parse().ok());
-        if let Some(calculation) = calculation
-            && self.may_see(asking, calculation, &session.calculated_by).is_err()
-        {
-            session.dose_calculation = None;
-            session.weight = None;
+        let Some(calculation) = &session.dose_calculation else { return };
+        let name = calculation.name.parse();
+        if name.is_ok_and(|name| self.may_see(asking, name, &session.calculated_by).is_ok()) {
+            return;
         }
+        // That it is there, and what it waits for, is no secret.
+        session.dose_calculation = Some(v1::DoseCalculation {
+            name: calculation.name.clone(),
+            patient: calculation.patient.clone(),
+            session: calculation.session.clone(),
+            check_requirement: calculation.check_requirement,
+            ..v1::DoseCalculation::default()
+        });
+        session.weight = None;
     }
 
     /// The entries that recorded answers of a patient, under any of the patient's names.

@@ -50,7 +50,7 @@ impl DosingService for Handlers {
         let asked: CalculationName = name("name", &request.get_ref().name)?;
         let recorded = self.calculation(asked).await?;
         self.may_see(&asking, asked, &recorded.calculated_by)?;
-        Ok(Response::new(self.replayed(asked, recorded)?))
+        Ok(Response::new(self.replayed(asked, recorded).await?))
     }
 
     async fn get_dose_calculation(
@@ -159,7 +159,7 @@ impl Handlers {
         Err(Failure::Refused(TreatmentRefusal::CheckRequired { calculation: asked, who }.into()))
     }
 
-    fn replayed(
+    async fn replayed(
         &self,
         asked: CalculationName,
         recorded: v1::GetDoseCalculationResponse,
@@ -171,10 +171,19 @@ impl Handlers {
         let moment = recorded.recorded_time.as_ref().map(timestamp_from_wire);
         let moment = moment.transpose().ok().flatten().ok_or_else(|| unreadable(asked.0))?;
         let calculation = recorded.dose_calculation.unwrap_or_default();
-        let context = calculation.context.as_ref();
+        // Rules version 1 did not keep what a calculation took from the ledger; the entries before it tell.
+        let kept = calculation.context.clone();
+        let context = if let Some(context) = &kept {
+            context.clone()
+        } else {
+            let state = self.service.state_before(asked.0).await?;
+            decide::context_then(&state, &inputs, moment)
+        };
+        let context = Some(&context);
         let then = state.formulary_at(asked.0).ok_or_else(|| unreadable(asked.0))?;
         let replayed = decide::replay(then, &inputs, context, moment).map_err(Failure::Refused)?;
-        let replayed = v1::DoseCalculation { name: asked.to_string(), ..replayed };
+        let name = asked.to_string();
+        let replayed = v1::DoseCalculation { name, context: kept, ..replayed };
         let now = in_force(&published)?;
         let today = decide::replay(now, &inputs, context, moment);
         Ok(v1::ReplayDoseResponse {

@@ -17,13 +17,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::tls::{HTTP1, Tls, TlsFiles};
-use super::{ACCEPT_PAUSE, ServerError};
+use super::ServerError;
+use super::door::Door;
+use super::tls::{HTTP1, TlsFiles};
 use crate::cosigner::Watch;
 use crate::cosigner::http::{BODY_TIMEOUT, Interface};
 use crate::grpc::limits::{DRAIN_LIMIT, HANDSHAKE_TIMEOUT};
@@ -72,9 +73,7 @@ impl CosignerServerOptions {
 /// A cosigner's listener that is bound and not yet served.
 #[derive(Debug)]
 pub struct CosignerServer {
-    listener: TcpListener,
-    address: SocketAddr,
-    tls: Option<Arc<Tls>>,
+    door: Door,
     head_limit: Duration,
     body_limit: Duration,
 }
@@ -84,20 +83,14 @@ impl CosignerServer {
     pub async fn bind(options: CosignerServerOptions) -> Result<Self, ServerError> {
         let CosignerServerOptions { listen, tls, insecure_plaintext, head_limit, body_limit } =
             options;
-        if tls.is_none() && !listen.ip().is_loopback() && !insecure_plaintext {
-            return Err(ServerError::Plaintext(listen));
-        }
-        let tls = tls.map(|files| Tls::load(files, HTTP1)).transpose()?.map(Arc::new);
-        let failed = |source| ServerError::Listen { address: listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, tls, head_limit, body_limit })
+        let door = Door::bind(listen, tls, insecure_plaintext, HTTP1, MAX_CONNECTIONS).await?;
+        Ok(Self { door, head_limit, body_limit })
     }
 
     /// Where it listens; the port that was taken where 0 was asked for.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.address
+        self.door.address
     }
 
     /// Serves until `shutdown` is done, and gives back the cosigner once nobody is answered any more.
@@ -105,35 +98,15 @@ impl CosignerServer {
         let watch = Arc::new(watch);
         let interface = Interface::new(Arc::clone(&watch), self.body_limit);
         let (stop, stopping) = watch::channel(false);
-        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut connections = JoinSet::new();
-        let mut shutdown = pin!(shutdown);
-        tracing::info!(address = %self.address, tls = self.tls.is_some(), "cosigning");
-        loop {
-            let next = async {
-                let slot = Arc::clone(&slots).acquire_owned().await;
-                (slot, self.listener.accept().await)
-            };
-            let (slot, accepted) = tokio::select! {
-                () = &mut shutdown => break,
-                Some(_) = connections.join_next() => continue,
-                next = next => next,
-            };
-            match accepted {
-                Ok((socket, _)) => {
-                    let served = self.serve(socket, interface.clone(), stopping.clone());
-                    connections.spawn(async move {
-                        let _slot = slot;
-                        served.await;
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+        let door = &self.door;
+        tracing::info!(address = %door.address, tls = door.tls.is_some(), "cosigning");
+        let serve = |socket| self.serve(socket, interface.clone(), stopping.clone());
+        tokio::select! {
+            () = shutdown => {}
+            () = door.accept(&mut connections, serve) => {}
         }
-        drop(self.listener);
+        drop(self);
         stop.send_replace(true);
         let finished = async { while connections.join_next().await.is_some() {} };
         if timeout(DRAIN_LIMIT, finished).await.is_err() {
@@ -150,7 +123,7 @@ impl CosignerServer {
         interface: Interface,
         stopping: watch::Receiver<bool>,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let (tls, head_limit) = (self.tls.clone(), self.head_limit);
+        let (tls, head_limit) = (self.door.tls.clone(), self.head_limit);
         async move {
             let served = async {
                 socket.set_nodelay(true)?;

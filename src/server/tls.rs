@@ -62,6 +62,7 @@ type Stamp = [Option<(SystemTime, u64)>; 3];
 #[derive(Debug)]
 pub(super) struct Tls {
     files: TlsFiles,
+    /// The one protocol that is spoken after the handshake, by its ALPN name.
     protocol: &'static [u8],
     current: RwLock<(Stamp, Arc<ServerConfig>)>,
 }

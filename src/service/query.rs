@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::Service;
 use super::error::ServiceError;
 use crate::ledger::{EntryError, ParsedEntry, Receipt, RequestKind};
-use crate::store::{Reader, StoreError};
+use crate::state::State;
+use crate::store::{Reader, StoreError, state_before};
 use crate::time::Timestamp;
 use crate::tlog::{Hash, ProofError, leaf_hash};
 
@@ -131,6 +132,12 @@ impl Service {
         .await
     }
 
+    /// The state that an entry was decided by, folded anew: for what is asked rarely.
+    pub async fn state_before(&self, index: u64) -> Result<State, ServiceError> {
+        self.require_entry(index)?;
+        self.read(move |reader| Ok(state_before(reader, index)?)).await
+    }
+
     fn require_entry(&self, index: u64) -> Result<(), ServiceError> {
         if index < self.published().size() {
             return Ok(());
@@ -203,7 +210,7 @@ fn parse(index: u64, entry: &[u8]) -> Result<ParsedEntry, ServiceError> {
     })
 }
 
-fn proof_failed(error: ProofError<StoreError>) -> ServiceError {
+pub(super) fn proof_failed(error: ProofError<StoreError>) -> ServiceError {
     match error {
         ProofError::Tile { .. } | ProofError::AlteredTile { .. } => {
             tracing::error!(%error, "a stored tile is of no use; run `vialedger rebuild`");

@@ -25,7 +25,7 @@ pub struct Step {
     pub refusal: Option<Refusal>,
 }
 
-/// Something that an entry touches, by its resource name: `vials/…`, `patients/…`, `people/…`, `products/…`, `lots/…`.
+/// Something that an entry touches, by its resource name: `vials/…`, `patients/…`, `sessions/…`, `people/…`, `lots/…`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject(String);
 

@@ -69,6 +69,41 @@ pub(super) fn create(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Makes a new database for a copy of evidence: with the whole schema, without a WAL, and with unused bytes zeroed.
+pub(super) fn create_copy(path: &Path) -> Result<Connection, StoreError> {
+    check_library()?;
+    if path.exists() {
+        return Err(StoreError::Exists { path: path.to_owned() });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    connection.execute_batch(SCHEMA)?;
+    harden(&connection)?;
+    Ok(connection)
+}
+
+/// Does something while the triggers of the schema are away, which refuse evidence that is not in order: a copy has it as
+/// it is. They come back afterwards.
+pub(super) fn without_triggers(
+    connection: &Connection,
+    act: impl FnOnce() -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut names = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")?;
+    let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for name in names {
+        connection.execute_batch(&format!("DROP TRIGGER {name}"))?;
+    }
+    act()?;
+    connection.execute_batch(SCHEMA)?;
+    Ok(())
+}
+
 /// Opens the one connection that writes. Never creates a database.
 pub(super) fn open_writer(
     path: &Path,

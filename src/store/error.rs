@@ -183,7 +183,7 @@ pub enum StoreError {
     /// The identities were sealed with another key.
     #[error(
         "the identities in {} were sealed with another identity key than the one that was given; bring the right key, \
-         for no other opens them",
+         for no other opens them (a change of the key that was cut short is finished by `vialedger identity rekey`)",
         path.display()
     )]
     AnotherIdentityKey {

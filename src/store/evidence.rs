@@ -8,7 +8,7 @@ use rusqlite::{Row, params};
 
 use super::connection;
 use super::error::StoreError;
-use super::read::Reader;
+use super::read::{Reader, to_sql};
 use crate::audit::{CheckpointRow, EntryRow, EvidenceError};
 
 /// Rows that are fetched at once.
@@ -48,11 +48,26 @@ impl Evidence {
         self.reader.size()
     }
 
+    /// Single reads, at the same moment. What they find is found through the file's indexes: whoever uses it checks it
+    /// against a signed root.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// The rows of `entries`.
     pub fn entries(&self) -> impl Iterator<Item = Result<EntryRow, EvidenceError>> + '_ {
+        self.entries_from(0)
+    }
+
+    /// The same from an index on; 0 for all of them, whatever they say.
+    pub fn entries_from(
+        &self,
+        first: u64,
+    ) -> impl Iterator<Item = Result<EntryRow, EvidenceError>> + '_ {
         let sql = "SELECT rowid, idx, entry FROM entries WHERE rowid > ?1 OR ?1 IS NULL \
                    ORDER BY rowid LIMIT ?2";
-        Rows::new(&self.reader, sql, |row| {
+        Rows::new(&self.reader, sql, first, |row| {
             let index = position(row.get(1)?);
             let entry = row.get_ref(2)?.as_blob();
             let entry = entry.map_err(|error| StoreError::bad_entry(index, &error))?;
@@ -62,9 +77,17 @@ impl Evidence {
 
     /// The rows of `checkpoints`.
     pub fn checkpoints(&self) -> impl Iterator<Item = Result<CheckpointRow, EvidenceError>> + '_ {
+        self.checkpoints_from(0)
+    }
+
+    /// The same from a size on.
+    pub fn checkpoints_from(
+        &self,
+        first: u64,
+    ) -> impl Iterator<Item = Result<CheckpointRow, EvidenceError>> + '_ {
         let sql = "SELECT rowid, size, note FROM checkpoints WHERE rowid > ?1 OR ?1 IS NULL \
                    ORDER BY rowid LIMIT ?2";
-        Rows::new(&self.reader, sql, |row| {
+        Rows::new(&self.reader, sql, first, |row| {
             let size = position(row.get(1)?);
             // Its bytes, so that a note which is no text is judged like any other altered one.
             let note = row.get_ref(2)?.as_bytes();
@@ -96,10 +119,11 @@ impl<'r, T> Rows<'r, T> {
     fn new(
         reader: &'r Reader,
         sql: &'static str,
+        first: u64,
         read: fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Self {
-        let fetched = VecDeque::new();
-        Self { reader, sql, read, fetched, last: None, failure: None, ended: false }
+        let (fetched, last) = (VecDeque::new(), first.checked_sub(1).map(to_sql));
+        Self { reader, sql, read, fetched, last, failure: None, ended: false }
     }
 
     fn fetch(&mut self) -> Result<(), StoreError> {

@@ -125,6 +125,36 @@ impl Identities {
     }
 }
 
+/// Encrypts every identity of a ledger anew under another key, while no server runs. All of them are, or none is: one
+/// that does not open stops it. Answers with how many there are.
+pub fn rekey(
+    folder: &LedgerFolder,
+    old: &IdentityKey,
+    new: &IdentityKey,
+    origin: &str,
+) -> Result<u64, StoreError> {
+    let _lock = folder.lock()?;
+    let identities = Identities::open(folder, old, origin)?;
+    let cipher = Cipher::new(new, origin);
+    let writer = lock(&identities.writer);
+    let transaction = Transaction::begin(&writer)?;
+    let mut count = 0;
+    let sql = "UPDATE identities SET nonce = ?2, ciphertext = ?3 WHERE commitment = ?1";
+    for row in identities.all() {
+        let (commitment, opening) = row?;
+        let Sealed { nonce, ciphertext } = cipher.seal(&commitment, &opening)?;
+        let row = params![commitment.as_bytes(), nonce, ciphertext];
+        writer.prepare_cached(sql)?.execute(row)?;
+        count += 1;
+    }
+    writer.execute("UPDATE sealing SET fingerprint = ?1", [fingerprint(new)])?;
+    // A crash before this returns leaves everything under the old key or everything under the new one, and the
+    // fingerprint says which; both keys are in files by now, and doing this again goes on from either.
+    transaction.commit()?;
+    // The WAL still has what the old key opens; it goes with the last connection, or else with the next clean stop.
+    Ok(count)
+}
+
 impl SealedIdentities {
     /// Opens the identities in a file that must be there: a server's, or a copy, also on a medium that cannot be written
     /// to. Refuses another ledger's, and those that another key sealed.
@@ -256,6 +286,8 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::NoWal { mode });
     }
     connection.pragma_update(None, "synchronous", "full")?;
+    // What is written over is zeroed: after a change of the key nothing in the file opens with the old one.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection::harden(&connection)?;
     Ok(connection)
 }

@@ -54,12 +54,13 @@ impl SnapshotParts {
     #[must_use]
     pub fn of(state: &State, signer: &NoteSigner) -> Self {
         let bytes = postcard::to_allocvec(state).expect("every state can be serialised");
-        Self::new(state.size(), state.last_leaf(), format(), bytes, signer)
+        Self::new(state.size(), state.last_leaf(), state_format(), bytes, signer)
     }
 }
 
-/// What marks a snapshot as this program's: another one's might read, and mean something else.
-fn format() -> String {
+/// What marks a serialised state as this program's: another one's might read, and mean something else.
+#[must_use]
+pub fn state_format() -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!("vialedger {version}, rules {RULES_VERSION}, state {STATE_FORMAT}")
 }
@@ -81,6 +82,14 @@ pub fn load(reader: &Reader, key: &VerifierKey) -> Result<Loaded, StoreError> {
     replay.run(reader, signed.size, |_, _| Ok(()))?;
     signed.require_root(&replay.tree).map_err(StoreError::evidence)?;
     Ok(signed.loaded(replay, None, unusable))
+}
+
+/// The state that an entry was decided by, folded anew from the first entry on. It takes as long as the ledger was then:
+/// for what is asked rarely.
+pub fn state_before(reader: &Reader, index: u64) -> Result<State, StoreError> {
+    let mut replay = Replay::default();
+    replay.run(reader, index, |_, _| Ok(()))?;
+    Ok(replay.state)
 }
 
 /// The newest checkpoint, which stands for everything in the file.
@@ -156,7 +165,7 @@ fn resume(
     if size == 0 || size > signed.size {
         return Ok(Err(format!("the ledger has {} entries", signed.size)));
     }
-    let snapshot = match snapshot::read(reader.connection(), size, &format(), key)? {
+    let snapshot = match snapshot::read(reader.connection(), size, &state_format(), key)? {
         Ok(snapshot) => snapshot,
         Err(why) => return Ok(Err(why)),
     };

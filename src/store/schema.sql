@@ -69,7 +69,8 @@ CREATE TABLE IF NOT EXISTS requests (
   idx        INTEGER NOT NULL                                   -- entries.idx
 ) STRICT, WITHOUT ROWID;
 
--- Which entries touch a resource: 'vials/12-1', 'patients/p7', 'people/ada', 'products/…', 'lots/…'.
+-- Which entries touch a resource: 'vials/12-1', 'patients/p7', 'courses/9', 'sessions/12', 'people/ada', 'products/…',
+-- 'lots/…'.
 CREATE TABLE IF NOT EXISTS subjects (
   subject TEXT NOT NULL,
   idx     INTEGER NOT NULL,  -- entries.idx

@@ -8,9 +8,6 @@ use super::text;
 /// The width of a full tile, in hashes, and of a full entry bundle, in entries.
 pub const TILE_HASHES: u16 = 256;
 
-/// The highest tile level that a path can name (tlog-tiles).
-const MAX_LEVEL: u8 = 63;
-
 /// The longest path, in bytes: a kind, seven path elements for a 64-bit number, a partial width.
 const MAX_PATH_BYTES: usize = 64;
 
@@ -36,7 +33,7 @@ pub struct TilePath {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TilePathError {
     /// A level above 63.
-    #[error("tile level {level} is over the limit of {MAX_LEVEL}")]
+    #[error("tile level {level} is over the limit of {}", TilePath::MAX_LEVEL)]
     Level {
         /// The level asked for.
         level: u8,
@@ -56,10 +53,15 @@ pub enum TilePathError {
 }
 
 impl TilePath {
+    /// The highest tile level that a path can name (tlog-tiles).
+    pub const MAX_LEVEL: u8 = 63;
+
     /// A tile that is `width` wide: 1 to 256, where 256 is a full one.
     pub const fn new(kind: TileKind, number: u64, width: u16) -> Result<Self, TilePathError> {
         match kind {
-            TileKind::Hashes(level) if level > MAX_LEVEL => Err(TilePathError::Level { level }),
+            TileKind::Hashes(level) if level > Self::MAX_LEVEL => {
+                Err(TilePathError::Level { level })
+            }
             _ if width == 0 || width > TILE_HASHES => Err(TilePathError::Width { width }),
             _ => Ok(Self { kind, number, width }),
         }
@@ -164,7 +166,7 @@ pub fn tile_counts(size: u64, level: u8) -> (u64, u16) {
 /// The paths of everything that a tree of `size` entries consists of: the entry bundles first, then
 /// the tiles of every level from the leaves up, each in the order of their numbers.
 pub fn tile_paths(size: u64) -> impl Iterator<Item = TilePath> {
-    let levels = (0..=MAX_LEVEL).map(|level| (TileKind::Hashes(level), level));
+    let levels = (0..=TilePath::MAX_LEVEL).map(|level| (TileKind::Hashes(level), level));
     std::iter::once((TileKind::Entries, 0)).chain(levels).flat_map(move |(kind, level)| {
         let (full, partial) = tile_counts(size, level);
         let full_tiles = (0..full).map(move |number| TilePath { kind, number, width: TILE_HASHES });

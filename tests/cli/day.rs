@@ -1,128 +1,32 @@
 //! A small day at a clinic, told through the command line alone.
 
-use jiff::civil::Date;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::stage::{
+    INFUSION, PATIENT, course, dose_arguments, in_session, named, outcome, receive, register,
+    staffed,
+};
 use crate::support::{Open, run};
 
-const PRODUCT: &str = "products/ketamine-42023-113-10";
-const QUESTIONS: [&str; 10] = [
-    "psychosis",
-    "uncontrolled-blood-pressure",
-    "aneurysm-or-malformation",
-    "intracerebral-haemorrhage",
-    "hypersensitivity-ketamine",
-    "severe-liver-disease",
-    "raised-pressure",
-    "substance-misuse",
-    "pregnancy",
-    "interacting-medicines",
-];
-
-/// The clinic with its people and the starter formulary in force.
-fn staffed() -> Open {
-    let open = Open::new();
-    open.enroll("bob", &["administrator", "pharmacist"], None);
-    open.enroll("petra", &["prescriber"], Some("bob"));
-    open.enroll("nina", &["nurse"], Some("bob"));
-    open.enroll("otto", &["nurse"], Some("bob"));
-    let published = open.ask("bob", &["formulary", "publish", "--starter"]);
-    let index = published["receipt"]["index"].to_string();
-    open.ask("ada-alvarez", &["approve", &index]);
-    open
-}
-
-/// The text of a scan of Ketalar 10 mg/mL, good until the end of the year after next.
-fn scan(lot: &str) -> String {
-    let today: Date = jiff::Zoned::now().date();
-    let year = (today.year() + 2) % 100;
-    format!("010034202311310817{year:02}123110{lot}<GS>")
-}
-
-fn receive(open: &Open, lot: &str, counted: &str) -> Value {
-    open.ask(
-        "bob",
-        &[
-            "stock",
-            "receive",
-            "--place",
-            "main",
-            "--supplier",
-            "Example Wholesale",
-            "--supplier-address",
-            "2 Side Street, Springfield, IL",
-            "--supplier-dea",
-            "AB1234563",
-            "--invoice",
-            "INV-1",
-            "--received",
-            "today",
-            "--scan",
-            &scan(lot),
-            "--counted",
-            counted,
-            "--invoiced",
-            counted,
-        ],
-    )
-}
-
-fn dose_arguments<'a>(verb: &'a str, dose: &'a str, answers: &'a [String]) -> Vec<&'a str> {
-    let mut arguments = vec![
-        "dose",
-        verb,
-        "--patient",
-        "p7",
-        "--protocol",
-        "ket-trd-iv",
-        "--product",
-        PRODUCT,
-        "--weight",
-        "72.5 kg",
-        "--measured",
-        "25 min ago",
-        "--age",
-        "41",
-        "--syringe",
-        "5 mL",
-        "--over",
-        "40 min",
-        "--diluted-to",
-        "50 mL",
-        "--dose",
-        dose,
-    ];
-    for answer in answers {
-        arguments.extend(["--answer", answer.as_str()]);
-    }
-    arguments
-}
-
-fn answers() -> Vec<String> {
-    QUESTIONS.iter().map(|question| format!("{question}=no")).collect()
-}
-
-fn outcome<'a>(answer: &'a Value, kind: &str) -> &'a Value {
-    let found = &answer["outcome"][kind];
-    assert!(found.is_object(), "{kind} in {answer:#}");
-    found
+/// The arguments of a command about an infusion of so much.
+fn infusion<'a>(verb: &'a str, session: &'a str, dose: &'a str) -> Vec<&'a str> {
+    [dose_arguments(&["dose", verb], session, dose), INFUSION.to_vec()].concat()
 }
 
 #[test]
 fn a_day_from_the_carton_to_the_witnessed_waste_verifies() {
     let open = staffed();
-    let received = receive(&open, "A123", "3");
-    let vials = outcome(&received, "vials_received")["vials"].as_array().unwrap().clone();
+    let vials = receive(&open, "A123", "3");
     assert_eq!(vials.len(), 3);
-    let vial = vials[0].as_str().unwrap();
+    let vial = vials[0].as_str();
 
-    let answers = answers();
-    let preview = open.ask("petra", &dose_arguments("preview", "0.5 mg/kg", &answers));
+    let session = in_session(&open, "ket-trd-iv");
+    let preview = open.ask("petra", &infusion("preview", &session, "0.5 mg/kg"));
     assert_eq!(
         preview["dose_calculation"]["exact_dose"],
         json!({ "value": "36.25", "unit": "mg" })
     );
-    let calculated = open.ask("petra", &dose_arguments("calculate", "0.5 mg/kg", &answers));
+    let calculated = open.ask("petra", &infusion("calculate", &session, "0.5 mg/kg"));
     let dose = outcome(&calculated, "dose_calculation");
     assert_eq!(dose["measured_amount"], json!({ "value": "3.6", "unit": "mL" }));
     let dose = dose["name"].as_str().unwrap();
@@ -130,7 +34,8 @@ fn a_day_from_the_carton_to_the_witnessed_waste_verifies() {
 
     let dispensed =
         open.ask("bob", &["dispense", vial, "--to", "nina", "--patient", "p7", "--dose", dose]);
-    let dispensing = outcome(&dispensed, "dispensing")["name"].as_str().unwrap();
+    let dispensing = named(&dispensed, "dispensing", "name");
+    let dispensing = dispensing.as_str();
     let given = ["administer", dispensing, "--patient", "p7", "--amount", "3.6 mL", "--start"];
     let later = [&given[..], &["2199-01-01T03:00:00Z"]].concat();
     assert_eq!(open.refused("nina", &later)["reason"], "IN_FUTURE", "and not an end before it");
@@ -149,7 +54,8 @@ fn a_day_from_the_carton_to_the_witnessed_waste_verifies() {
             "deactivation-container",
         ],
     );
-    let waste = outcome(&wasted, "waste")["name"].as_str().unwrap();
+    let waste = named(&wasted, "waste", "name");
+    let waste = waste.as_str();
 
     let refused = open.refused("nina", &["witness", waste, "--amount", "16.4 mL"]);
     assert_eq!(refused["reason"], "SELF_WITNESS");
@@ -236,17 +142,25 @@ fn closes_good(open: Open) {
 #[test]
 fn a_refusal_says_what_why_what_to_do_and_where_it_was_recorded() {
     let open = staffed();
-    let answers = answers();
-    let refused = open.run("petra", &dose_arguments("calculate", "2 mg/kg", &answers)).expect(1);
+    let session = in_session(&open, "ket-trd-iv");
+    let refused = open.run("petra", &infusion("calculate", &session, "2 mg/kg")).expect(1);
     for part in
         ["Refused: 2 mg/kg", "Why:        OVER_HARD_LIMIT", "Recorded:   the refusal is entry "]
     {
         assert!(refused.stderr.contains(part), "{part:?} in {}", refused.stderr);
     }
     assert!(refused.stdout.is_empty());
-    // Not a question answered: no number, and every one that is missing is named.
-    let refused = open.run("petra", &dose_arguments("preview", "0.5 mg/kg", &[])).expect(1);
-    assert!(refused.stderr.contains("psychosis"), "{}", refused.stderr);
+}
+
+#[test]
+fn nothing_begins_while_a_question_is_open_and_each_is_named() {
+    let open = staffed();
+    register(&open, PATIENT);
+    let course = course(&open, "ket-trd-iv");
+    let refused = open.run("nina", &["session", "start", &course]).expect(1);
+    for part in ["psychosis", "two-antidepressants-tried", "Why:        QUESTION_UNANSWERED"] {
+        assert!(refused.stderr.contains(part), "{part:?} in {}", refused.stderr);
+    }
 }
 
 #[test]

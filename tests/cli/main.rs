@@ -10,9 +10,11 @@
     reason = "tests"
 )]
 
+mod course;
 mod day;
 mod keys;
 mod pages;
+mod stage;
 mod support;
 mod tls;
 mod verdict;

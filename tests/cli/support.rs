@@ -33,7 +33,17 @@ impl Ended {
 /// The program, with nothing of the surroundings in its environment.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vialedger"));
-    for name in ["SERVER", "KEY", "AS", "VKEY", "CA", "RECEIPTS", "LISTEN", "PASSPHRASE_FILE"] {
+    for name in [
+        "SERVER",
+        "KEY",
+        "AS",
+        "VKEY",
+        "CA",
+        "RECEIPTS",
+        "LISTEN",
+        "PASSPHRASE_FILE",
+        "IDENTITY_KEY",
+    ] {
         command.env_remove(format!("VIALEDGER_{name}"));
     }
     command.stdin(Stdio::null());

@@ -137,7 +137,7 @@ async fn two_ids_of_one_patient_become_one_with_one_history() {
     let no = ward.tries("cleo", start(&course, "induction", 44)).await;
     assert_eq!(no.reason, "SESSION_TOO_EARLY");
     let found = ward.asks("nina", v1::GetPatientRequest { name: main.clone() }).await;
-    assert_eq!(found.patient.unwrap().courses, [course.clone()]);
+    assert_eq!(found.patient.unwrap().courses, std::slice::from_ref(&course));
     let alias = ward.asks("nina", v1::GetPatientRequest { name: other.clone() }).await;
     assert_eq!(alias.patient.unwrap().merged_into, main);
 

@@ -110,6 +110,7 @@ async fn a_course_of_six_infusions_and_maintenance() {
 }
 
 /// 2. A pressure of 160/100 takes a reason, an oxygen saturation of 88 stops everything until a prescriber has come.
+///
 /// The adverse effect's name.
 async fn a_session_with_an_alert(ward: &mut Ward, visit: &Visit<'_>) -> String {
     ward.pass_days(3);

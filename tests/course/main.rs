@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::similar_names,
     clippy::too_many_lines,
     missing_docs,
     reason = "tests"

@@ -62,7 +62,10 @@ async fn by_mouth_in_the_clinic_only_after_a_second_person_worked_it_out() {
     let replay = v1::ReplayDoseRequest { name: dose.name.clone() };
     assert_eq!(ward.asks_in_vain("nick", replay).await.reason, "CHECK_REQUIRED");
     let page = ward.asks("nick", v1::GetSessionRequest { name: session.clone() }).await;
-    assert_eq!(page.session.unwrap().dose_calculation, None);
+    let page = page.session.unwrap();
+    let shown = page.dose_calculation.unwrap();
+    assert_eq!((shown.name, shown.measured_amount), (dose.name.clone(), None));
+    assert_eq!((shown.readback.as_str(), page.weight), ("", None));
     let done = ward.does("nick", check.clone()).await;
     let Some(outcome::Result::DoseCheck(found)) = done.outcome.result else { panic!() };
     assert!(found.agreed, "{found:?}");

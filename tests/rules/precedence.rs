@@ -5,6 +5,9 @@
 
 mod treatment;
 
+use vialedger::command::Command;
+use vialedger::decide::rights;
+use vialedger::pb::v1::record_waste_request::Source;
 use vialedger::pb::v1::{self, Answer, Role};
 use vialedger::refusal::Refusal;
 
@@ -377,5 +380,59 @@ fn a_beginner_learns_nothing_of_what_is_there() {
         book.refused("aud", calculate_with(|inputs| inputs.product = "products/no".to_owned())),
     ];
     assert_eq!(answers, ["ROLE_NOT_HELD"; 10]);
+    book.audit();
+}
+
+/// Whether the roles that an explanation shows for an act are those that its refusal names.
+fn rights_are_those_of_the_refusal<R: Request>(book: &mut Book, who: &str, request: R) {
+    let request = book.ask(who, request);
+    let command = Command::parse(request.kind(), request.bytes()).unwrap();
+    let shown = rights(&book.state, request.key(), &command.act);
+    let refusal = match book.submit(&request) {
+        Ok(step) => step.refusal,
+        Err(refusal) => Some(refusal),
+    };
+    match refusal {
+        Some(Refusal::RoleNotHeld { needed, .. }) => {
+            assert_eq!(needed, shown, "{}", request.kind());
+        }
+        other => panic!("{}: {other:?}", request.kind()),
+    }
+}
+
+#[test]
+fn the_roles_that_an_explanation_shows_are_those_that_the_rules_ask_for() {
+    let mut book = clinic();
+    let held = dispensing(&book.act("pat", emergency(&vial(1))).unwrap());
+    let now = book.now;
+    let wasted = waste(&book.act("nia", waste_of_hands(&held, "1 mL", now)).unwrap());
+    let person = book.act("ada", enroll("zoe", &[Role::Nurse])).unwrap();
+    let formulary = book.act("ben", requests::publish(&requests::small_formulary())).unwrap();
+    let book = &mut book;
+    rights_are_those_of_the_refusal(book, "aud", enroll("zed", &[Role::Nurse]));
+    rights_are_those_of_the_refusal(book, "aud", requests::change_roles("nia", &[Role::Nurse]));
+    rights_are_those_of_the_refusal(book, "aud", requests::enroll_key("nia", "nia-2"));
+    rights_are_those_of_the_refusal(book, "aud", revoke("nia"));
+    rights_are_those_of_the_refusal(book, "aud", requests::create_place("annex"));
+    rights_are_those_of_the_refusal(book, "aud", requests::publish(&requests::small_formulary()));
+    rights_are_those_of_the_refusal(book, "aud", approve(&formulary));
+    rights_are_those_of_the_refusal(book, "aud", calculate("p1"));
+    rights_are_those_of_the_refusal(book, "aud", requests::delivery());
+    rights_are_those_of_the_refusal(book, "aud", emergency(&vial(2)));
+    rights_are_those_of_the_refusal(book, "aud", administer(&held, "1 mL", now));
+    rights_are_those_of_the_refusal(book, "aud", waste_of_hands(&held, "1 mL", now));
+    rights_are_those_of_the_refusal(book, "aud", witness(&wasted, "1 mL"));
+    rights_are_those_of_the_refusal(book, "aud", take_back(&held));
+    // What takes more than the first question of the rules: stock, and a second administrator.
+    let stock = Source::Vial(vial(3));
+    rights_are_those_of_the_refusal(book, "nia", requests::waste_of(stock, "1 mL", now));
+    let phil = book.act("ada", enroll("phil", &[Role::Pharmacist])).unwrap();
+    book.act("ben", approve(&phil)).unwrap();
+    rights_are_those_of_the_refusal(book, "phil", approve(&person));
+    // A key of one's own takes no role.
+    let own = book.ask("aud", revoke("aud"));
+    let command = Command::parse(own.kind(), own.bytes()).unwrap();
+    assert!(rights(&book.state, own.key(), &command.act).is_empty());
+    book.submit(&own).unwrap();
     book.audit();
 }

@@ -28,6 +28,9 @@ pub(crate) struct Serving {
     log: PathBuf,
     /// Where it is, as a client is told.
     pub(crate) url: String,
+    /// Where it serves tiles, if it does.
+    #[allow(dead_code, reason = "for tests/tiles")]
+    pub(crate) tiles: Option<String>,
 }
 
 impl Serving {
@@ -47,7 +50,8 @@ impl Serving {
             panic!("the server did not start: {ended}: {log}");
         };
         let url = said["server"].as_str().unwrap().to_owned();
-        Self { child, log, url }
+        let tiles = said["tiles"].as_str().map(str::to_owned);
+        Self { child, log, url, tiles }
     }
 
     /// Ends it as a power cut would: no word of warning, nothing is finished.

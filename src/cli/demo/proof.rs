@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::stage::{copy, face};
-use super::story::{Story, Tone};
+use super::story::Story;
 use super::treatment::Treated;
 use super::{same, unexpected};
 use crate::audit::{Fault, Options, Report, Verdict};
 use crate::cli::error::CliError;
+use crate::cli::output::Tone;
 use crate::cli::session::verifier_key;
 use crate::cli::verify::{self, checkpoint, judge};
 use crate::store::LedgerFolder;

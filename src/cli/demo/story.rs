@@ -3,7 +3,7 @@
 //! Colours are written as escape sequences; the output takes them away where no terminal is listening.
 
 use crate::cli::error::CliError;
-use crate::cli::output::{Output, print};
+use crate::cli::output::{Output, Tone, print};
 
 /// Longest line, in characters.
 const WIDTH: usize = 100;
@@ -17,36 +17,6 @@ const INSET: &str = "     ";
 const EDGE: &str = "                    | ";
 /// Spaces between two columns.
 const GAP: usize = 2;
-
-/// How a line is to be seen on a terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
-    /// As it is.
-    Plain,
-    /// A heading.
-    Heading,
-    /// What is as it should be.
-    Good,
-    /// A refusal, or a fault that was found.
-    Bad,
-}
-
-impl Tone {
-    /// The escape sequence that begins it (ECMA-48, select graphic rendition).
-    fn begin(self) -> &'static str {
-        match self {
-            Self::Plain => "",
-            Self::Heading => "\u{1b}[1m",
-            Self::Good => "\u{1b}[32m",
-            Self::Bad => "\u{1b}[31m",
-        }
-    }
-
-    /// The escape sequence that ends it.
-    fn end(self) -> &'static str {
-        if self == Self::Plain { "" } else { "\u{1b}[0m" }
-    }
-}
 
 /// Tells the story to a person, and nothing to a program.
 pub(super) struct Story {
@@ -144,7 +114,7 @@ impl Story {
         if self.out.is_json() {
             return Ok(());
         }
-        print(&format!("{}{}{}", tone.begin(), line.trim_end(), tone.end()))
+        print(&tone.paint(line.trim_end()))
     }
 }
 

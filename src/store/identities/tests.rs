@@ -199,3 +199,34 @@ fn reading_makes_no_file_where_there_is_none_and_reads_next_to_a_server() {
     let reader = SealedIdentities::open(&copy, &key(), ORIGIN).unwrap();
     assert!(reader.holds(&commitment).unwrap());
 }
+
+#[test]
+fn a_change_of_the_key_changes_all_or_nothing() {
+    let (_dir, folder) = folder();
+    let new = IdentityKey::from_bytes([8; 32]);
+    let names = ["Pia Petersen", "Max Mason", "Zoe Zander"];
+    let sealed = names.map(|name| open(&folder).seal(&opening(name)).unwrap());
+    assert_eq!(rekey(&folder, &key(), &new, ORIGIN).unwrap(), 3);
+    let old = Identities::open(&folder, &key(), ORIGIN).unwrap_err();
+    assert!(matches!(old, StoreError::AnotherIdentityKey { .. }));
+    let identities = Identities::open(&folder, &new, ORIGIN).unwrap();
+    for (commitment, name) in sealed.iter().zip(names) {
+        assert_eq!(identities.open_one(commitment).unwrap(), Some(opening(name)));
+    }
+
+    // One row that does not open keeps all of them as they are.
+    let damage = "UPDATE identities SET nonce = zeroblob(12) \
+                  WHERE commitment = (SELECT max(commitment) FROM identities)";
+    let connection = Connection::open(folder.identities()).unwrap();
+    connection.execute_batch(damage).unwrap();
+    drop((connection, identities));
+    let failed = rekey(&folder, &new, &key(), ORIGIN).unwrap_err();
+    assert!(matches!(failed, StoreError::IdentityDamaged { .. }), "{failed}");
+    let identities = Identities::open(&folder, &new, ORIGIN).unwrap();
+    assert_eq!(identities.all().flatten().count(), 2);
+
+    // A server that runs has the folder, and its key is not changed under it.
+    let _held = folder.lock().unwrap();
+    let busy = rekey(&folder, &new, &key(), ORIGIN).unwrap_err();
+    assert!(matches!(busy, StoreError::InUse { .. }));
+}
