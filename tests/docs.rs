@@ -180,9 +180,13 @@ fn the_day_in_the_readme_can_be_lived_as_it_stands_and_ends_with_a_good_verdict(
     for shown in [
         "acted alone",
         "vials/9-1 to vials/9-10",
+        "sessions/13 is session 1 of courses/12 (induction)",
         "Read back: ketamine 0.5 mg/kg",
         "closed",
-        "Good. All 15 entries",
+        "only 0 min since the first dose",
+        "BEFORE THE RULES ALLOWED IT, approved by people/cleo",
+        "The report of sessions/13 is in session.html",
+        "Good. All 24 entries",
     ] {
         assert!(told.contains(shown), "{shown:?} is not in the day:\n{told}");
     }

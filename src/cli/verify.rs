@@ -3,6 +3,7 @@
 //! opened, whether each is the one that an entry commits to.
 
 mod cosigned;
+mod distrust;
 mod evidence;
 mod identities;
 mod report;
@@ -20,7 +21,9 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::session::verifier_key;
 use super::{Desk, parse};
-use crate::audit::{self, Audited, Explanation, IdentityReport, Options, Plan, Report, Verdict};
+use crate::audit::{
+    self, Audited, Distrusted, Explanation, IdentityReport, Options, Plan, Report, Verdict,
+};
 use crate::names::EntryName;
 use crate::tlog::{SignedNote, TlogProof};
 use cosigned::Cosigned;
@@ -39,6 +42,8 @@ use shown::Shown;
 ///
 /// In an export with identities opened, each is proved against the commitment in the entry that
 /// registered the patient.
+///
+/// With --distrust-key, what rests on a key that may have been in other hands is listed as well.
 ///
 /// Exit status: 0 good; 1 the evidence is bad; 2 no verdict possible, also where cosignatures are missing.
 #[derive(Args, Debug)]
@@ -61,6 +66,8 @@ pub struct VerifyArgs {
     /// operator cannot write: the next audit believes it
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    distrust: distrust::DistrustArgs,
 }
 
 /// What was found out: about the evidence, and where that is good, about what came with it.
@@ -73,6 +80,8 @@ struct Examined {
     explanation: Option<Explanation>,
     /// Where the audit ended, if all that was asked of it is good.
     audited: Option<Audited>,
+    /// What rests on the key that is not relied on.
+    distrusted: Option<Distrusted>,
 }
 
 impl Examined {
@@ -83,6 +92,7 @@ impl Examined {
             identities: None,
             explanation: None,
             audited: None,
+            distrusted: None,
         }
     }
 
@@ -90,6 +100,9 @@ impl Examined {
     fn exit(&self, asked: Option<u64>) -> Exit {
         match (&self.report.verdict, &self.identities) {
             (Verdict::Good, Some(identities)) if !identities.holds() => Exit::No,
+            (Verdict::Good, _) if self.distrusted.as_ref().is_some_and(|it| !it.is_empty()) => {
+                Exit::No
+            }
             // The question was about an entry that is not there.
             (Verdict::Good, _) if asked.is_some() && self.explanation.is_none() => {
                 Exit::CouldNotTell
@@ -114,6 +127,9 @@ impl Examined {
             if let Some(found) = &self.identities {
                 identities::add_json(found, told);
             }
+            if let Some(found) = &self.distrusted {
+                distrust::add_json(found, told);
+            }
             if let Some(shown) = self.shown(asked) {
                 told.insert("explained".to_owned(), shown.json()?);
             }
@@ -126,6 +142,10 @@ impl Examined {
         let all = match &self.identities {
             Some(found) => identities::text(found, &evidence),
             None => evidence,
+        };
+        let all = match &self.distrusted {
+            Some(found) => format!("{all}\n\n{}", distrust::text(found, &self.report)),
+            None => all,
         };
         match self.shown(asked) {
             Some(shown) => format!("{}\n\n{all}", shown.text()),
@@ -166,22 +186,24 @@ fn examine(args: &VerifyArgs, asked: Option<u64>, desk: &Desk) -> Result<Examine
     let under =
         policy.map_or(Ok(Vec::new()), |policy| cosigned::under(&policy, checkpoint.as_ref()));
     let since = args.since.as_deref().map(saved::read).transpose()?;
-    let (options, plan) = (Options { verifier_key, checkpoint }, Plan { explain: asked, since });
-    let audit::Examined { report, explanation, audited } =
+    let distrust = args.distrust.read(desk.clock.now())?;
+    let options = Options { verifier_key, checkpoint };
+    let plan = Plan { explain: asked, since, distrust };
+    let audit::Examined { report, explanation, audited, distrusted } =
         evidence::judge(&args.ledger, &options, plan)?;
     // Only good evidence says which identities there are.
     let registered = audited.as_ref().map(Audited::registrations);
     let identities = registered.map(|registered| identities::prove(&args.ledger, &registered));
     let identities = identities.transpose()?;
     let audited = audited.filter(|_| identities.as_ref().is_some_and(IdentityReport::holds));
+    let good = audited.is_some();
+    let found =
+        Examined { report, cosigned: Vec::new(), identities, explanation, audited, distrusted };
     // What is bad is bad whoever cosigned it; good evidence is not good enough.
     match under {
-        Ok(cosigned) => Ok(Examined { report, cosigned, identities, explanation, audited }),
-        Err(why) if audited.is_some() => Ok(Examined::no_verdict(why)),
-        Err(_) => {
-            let cosigned = Vec::new();
-            Ok(Examined { report, cosigned, identities, explanation, audited: None })
-        }
+        Ok(cosigned) => Ok(Examined { cosigned, ..found }),
+        Err(why) if good => Ok(Examined::no_verdict(why)),
+        Err(_) => Ok(Examined { audited: None, ..found }),
     }
 }
 
