@@ -171,7 +171,7 @@ impl Service {
     pub async fn submit(&self, request: SignedRequest) -> Result<Answer, ServiceError> {
         let command =
             Command::parse(request.kind(), request.bytes()).map_err(ServiceError::Invalid)?;
-        self.guard(&command).await?;
+        self.guard(&request, &command).await?;
         let (answer, told) = oneshot::channel();
         self.shared.gate.enter(Job { request, command, answer })?;
         let written = told.await.map_err(|_| writer_is_gone())??;

@@ -59,7 +59,11 @@ pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'st
         | Act::RevokeKey(_)
         | Act::CreatePlace(_) => ADMINISTRATORS,
         Act::PublishFormulary(_) => PUBLISHERS,
-        Act::Approve(act) => match state.proposal(act.proposal.0) {
+        // Whoever may approve nothing learns nothing of what waits.
+        Act::Approve(act) => match state
+            .proposal(act.proposal.0)
+            .filter(|_| approves(state, signer))
+        {
             Some(proposal) => right_to_approve(state, &proposed(proposal).act, &proposal.proposer),
             None => APPROVERS,
         },
@@ -88,6 +92,12 @@ pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'st
         | Act::DischargePatient(_) => TREATERS,
         Act::RecordMissedSession(_) => SCHEDULERS,
     }
+}
+
+/// Whether whoever signs with this key holds a role that may approve something.
+fn approves(state: &State, signer: &[u8; PUBLIC_KEY_BYTES]) -> bool {
+    let person = state.key(signer).and_then(|key| state.person(&key.person));
+    person.is_some_and(|person| person.holds(APPROVERS))
 }
 
 impl Case<'_> {
