@@ -45,8 +45,14 @@ impl Service {
             Err(refusal) => Some(refusal),
         };
         let class = refusal.map(|refusal| refusal.class());
-        use RefusalClass::{Aborted, PermissionDenied, Unauthenticated};
-        matches!(class, Some(Unauthenticated | PermissionDenied | Aborted))
+        matches!(
+            class,
+            Some(
+                RefusalClass::Unauthenticated
+                    | RefusalClass::PermissionDenied
+                    | RefusalClass::Aborted
+            )
+        )
     }
 
     async fn look(&self, command: &Command) -> Result<Option<TreatmentRefusal>, ServiceError> {
