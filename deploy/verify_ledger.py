@@ -7,17 +7,22 @@ Written from the published formats and the protos, with no code of `vialedger ve
 as a difference. Checked are: rows without a gap; bytes, index, ledger and time of each entry, and the leaf hash of the
 one before; root (RFC 6962) and signed note (C2SP) of every checkpoint; each person's signature over the stored request
 (DSSE), by a key enrolled and not revoked then; request ids used once; for every vial that content = administered +
-wasted + in the container + in hands, moved by what the entry says. NOT_CHECKED is what needs the rules. Status 0: all
-of that is good. 1: the evidence is bad. 2: no verdict. Trust ends at the last checkpoint that held.
+wasted + in the container + in hands, moved by what the entry says. Of a bundle: its counts and hash, the
+signed note, each entry's inclusion, signature and key. NOT_CHECKED is what needs the rules. Status 0: all of that is
+good. 1: the evidence is bad. 2: no verdict. Trust ends at the last checkpoint that held.
 """
 import argparse, base64, fractions, hashlib, json, pathlib, re, sqlite3, sys, types  # noqa: E401
 
 NOT_CHECKED = ("whether doses, refusals and flags are what the rules make of the requests; roles, witnesses, limits; "
                "states of vials; second persons; that new keys were held; whether what people say is true")
+BUNDLE_NOT_CHECKED = "; of a bundle also: balances, and whether anything was left out"
 REQUESTS = {f"vialedger.v1.{name}Request" for name in (
-    "InitializeLedger EnrollPerson ChangeRoles EnrollKey RevokeKey CreatePlace PublishFormulary Approve CalculateDose "
-    "ReceiveVials DispenseVial RecordAdministration RecordWaste Witness ReturnVial").split()}
-INITIALIZED, PROPOSED, CHANGED, RECEIVED, BALANCES = 2, 3, 4, 6, 20  # fields of `Outcome`, and below
+    "InitializeLedger EnrollPerson ChangeRoles EnrollKey RevokeKey CreatePlace PublishFormulary Approve "
+    "CalculateDose ReceiveVials DispenseVial RecordAdministration RecordWaste Witness ReturnVial CheckDose "
+    "RegisterPatient MergePatients OpenIdentity RecordEligibility OpenCourse CloseCourse StartSession "
+    "RecordMissedSession CancelSession AcknowledgeAlert RecordObservation RecordAdverseEffect DischargePatient "
+    "RecordFormSent").split()}
+INITIALIZED, PROPOSED, CHANGED, RECEIVED, BALANCES, FLAGS, DISCHARGED = 2, 3, 4, 6, 20, 21, 26  # fields of `Outcome`
 DISPENSED, ADMINISTERED, WASTED, WITNESSED, RETURNED = 7, 8, 9, 10, 11
 EMPTY = hashlib.sha256(b"").digest()  # root of no entries, and what stands before the first
 
@@ -46,7 +51,6 @@ class Message:
             if tag >> 3 == 0 or wire not in (0, 1, 2, 5) or at > len(data):
                 raise ValueError("not protobuf")
             self.fields.setdefault(tag >> 3, []).append(value)
-
     def all(self, field, kind=bytes):
         values = self.fields.get(field, [])
         if not all(isinstance(value, kind) for value in values):
@@ -128,7 +132,6 @@ class VerifierKey:
         self.key = key[1:]
         if len(key) != 33 or key[:1] != b"\1" or key_id != self.id.hex():
             raise ValueError(f"{line[:200]!r} is no verifier key: give name+id+base64, or its file, with --vkey")
-
     def checkpoint(self, note):
         """Size and root of a checkpoint as a signed note. Raises ValueError where it is not one signed by this key."""
         text, _, signatures = note.decode().rpartition("\n\n")
@@ -155,12 +158,12 @@ class People:
     def __init__(self):
         self.keys, self.pending = {}, {}  # key: whether it is valid; index of a proposal: its entry
     def apply(self, entry):
-        act = entry if {CHANGED, INITIALIZED} & {*entry.outcome.fields} else None
+        act = entry if {CHANGED, INITIALIZED, DISCHARGED} & {*entry.outcome.fields} else None
         if PROPOSED in entry.outcome.fields:
-            self.pending[entry.index] = entry
+            self.pending[f"entries/{entry.index}"] = entry
         if act and entry.type == "vialedger.v1.ApproveRequest":
-            act = self.pending.pop(entry.outcome.message(CHANGED).get(2, 0), None)
-            if not act or [entry.request.text(5), entry.request.get(6)] != [f"entries/{act.index}", act.leaf]:
+            act, told = self.pending.pop(entry.request.text(5), None), entry.outcome.message(CHANGED).get(2, 0)
+            if not act or entry.request.get(6) != act.leaf or CHANGED in entry.outcome.fields and told != act.index:
                 raise Bad(entry.index, "outcome-differs", "the approval of a proposal that waits", "another")
         name = act.type.split(".")[-1] if act else None
         if name == "RevokeKeyRequest":
@@ -188,7 +191,6 @@ class Vials:
              DISPENSED: ("DispenseVial", 6, 10, ("in_hands",)), RETURNED: ("ReturnVial", 0, 0, ("in_container",)),
              ADMINISTERED: ("RecordAdministration", 2, 7, ("administered",)),
              WASTED: ("RecordWaste", 3, 7, ("wasted", "unwitnessed"))}
-
     def __init__(self):
         self.balances, self.open = {}, {}
     def moved(self, entry, kind):
@@ -320,12 +322,12 @@ class Audit:
 
     def check_entry(self, index, entry):
         """What an entry says by itself and against those before it."""
-        if entry.version != 1 or entry.rules != 1 or entry.type not in REQUESTS:
+        if entry.version != 1 or entry.rules not in (1, 2) or entry.type not in REQUESTS:
             found = f"format {entry.version}, rules {entry.rules}, request {entry.type!r}"
-            raise Bad(index, "unknown-version", "format 1, rules 1 and a request that is known", found)
+            raise Bad(index, "unknown-version", "format 1, rules 1 or 2 and a request that is known", found)
         first = entry.type == "vialedger.v1.InitializeLedgerRequest"
         ledgers, request_id = {entry.ledger, entry.request.text(1)}, entry.request.text(2).lower()
-        results = [field for field in entry.outcome.fields if field < BALANCES]
+        results = [field for field in entry.outcome.fields if field not in (BALANCES, FLAGS)]
         valid = first and entry.key == entry.request.message(5).message(4).get(1) or self.people.keys.get(entry.key)
         for holds, fault, expected, found in (
                 (ledgers == {self.vkey.name}, "fork", f"an entry of {self.vkey.name}", ", ".join(sorted(ledgers))),
@@ -345,12 +347,146 @@ class Audit:
         self.people.apply(entry)
         self.vials.apply(entry)
 
+# ---- A bundle: lines of JSON; of each entry its inclusion proof, and the entries that say whose key is whose ---------
+def included(leaf, index, size, path):
+    """The root that an inclusion proof leads to (RFC 9162, 2.1.3.2). Raises ValueError where it has another length."""
+    node, last = index, size - 1
+    for sibling in map(unbase64, path):
+        if last == 0 or index >= size:
+            raise ValueError("a proof of another length")
+        if node & 1 or node == last:
+            leaf = hashlib.sha256(b"\1" + sibling + leaf).digest()
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            leaf = hashlib.sha256(b"\1" + leaf + sibling).digest()
+        node, last = node >> 1, last >> 1
+    if last or index >= size:
+        raise ValueError("a proof of another length")
+    return base64.b64encode(leaf).decode()
+
+class Bundle:
+    """A bundle of some entries, or of all; the counters are those of a report."""
+    def __init__(self, data, vkey, anchor):
+        self.vkey, self.anchor, self.people = vkey, anchor, People()
+        self.entries = self.checkpoints = self.trusted = self.keys = 0
+        self.last, self.root, self.tree = None, None, Tree()
+        lines = data.split(b"\n")
+        self.lines = [self.line(number, line) for number, line in enumerate(lines[:-1])]
+        kind, end = self.lines[-1] if self.lines else ("", {})
+        if lines[-1] or kind != "end":
+            raise Bad(None, "truncated", "an end with the counts", f"{len(lines) - 1} lines and no end")
+        digest = hashlib.sha256(data[:data.rfind(b"\n", 0, -1) + 1]).digest()
+        if len(self.lines) - 1 != end["lines"] or base64.b64encode(digest).decode() != end["sha256"]:
+            raise Bad(None, "edited", "the lines and the SHA-256 that the end says", "others")
+
+    @staticmethod
+    def line(number, line):
+        try:
+            (kind, value), = json.loads(line).items()
+            spelled = json.dumps({kind: value}, separators=(",", ":"), ensure_ascii=False).encode()
+            if kind != "identity" and spelled != line:
+                raise ValueError("spelled in another way")
+        except (ValueError, AttributeError):
+            raise Bad(None, "edited", f"line {number + 1} as a line of a bundle", "another") from None
+        return kind, value
+
+    def run(self):
+        order = "bundle checkpoint policy entry identity end".split()
+        kinds = [kind for kind, _ in self.lines]
+        if kinds != sorted(kinds, key=order.index) or kinds[:2] != order[:2] or kinds.count("policy") > 1:
+            raise Bad(None, "reordered", "head, checkpoint, entries, identities, end", "another order")
+        head, end = self.lines[0][1], self.lines[-1][1]
+        if head["version"] != 1:
+            raise ValueError(f"bundle version {head['version']}: this program reads version 1")
+        try:
+            size, self.root = self.vkey.checkpoint(self.lines[1][1].encode())
+        except ValueError as error:
+            raise Bad(None, "checkpoint-mismatch", "a checkpoint signed by the ledger's key", str(error)) from None
+        if [head["origin"], head["size"], head["root"]] != [self.vkey.name, size, self.root]:
+            raise Bad(None, "checkpoint-mismatch", "a head of this checkpoint", "another")
+        self.checkpoints, whole = 1, head["entries"] == size
+        run = whole or head["selection"]["kind"] != "touching"
+        for kind, line in self.lines:
+            if kind == "entry":
+                self.entry(line, size, whole, run)
+        if [self.entries, self.keys] != [head["entries"], head["keys"]] or end["entries"] != self.entries:
+            raise Bad(None, "missing", "as many lines as the head says", f"{self.entries} and {self.keys}")
+        if whole and self.tree.root() != self.root:
+            raise Bad(0, "edited", f"root {self.root}", f"root {self.tree.root()}")
+        if self.anchor and self.anchor[0] != size:
+            raise ValueError("your checkpoint is of another size: only the whole ledger can be compared with it")
+        if self.anchor and self.anchor[1] != self.root:
+            raise Bad(0, "fork", f"root {self.anchor[1]}", f"root {self.root}")
+        if not self.entries:
+            raise ValueError("there is nothing to check")
+        self.trusted = self.entries
+
+    def entry(self, line, size, whole, run):
+        index, data = line["index"], unbase64(line["entry"])
+        entry, before = parse(data), self.last
+        if not entry:
+            raise Bad(index, "edited", "an entry", "other bytes")
+        try:
+            self.tree.push(entry.leaf)
+            root = self.root if whole else included(entry.leaf, index, size, line["proof"])
+        except ValueError as error:
+            root = str(error)
+        first = entry.type == "vialedger.v1.InitializeLedgerRequest"
+        named = entry.request.text(3) if first else self.vkey.line
+        valid = first and entry.key == entry.request.message(5).message(4).get(1) or self.people.keys.get(entry.key)
+        gap = run and line["selected"] and self.entries and index != self.selected + 1
+        for holds, fault, expected, found in (
+                (not before or index > before[0], "reordered", "an entry after the one before", f"entry {index}"),
+                (not gap, "missing", "the next entry of the run", f"entry {index}"),
+                (root == self.root, "edited", f"root {self.root}", root),
+                (entry.index == index, "reordered", f"entry {index}", f"entry {entry.index}"),
+                (entry.version == 1 and entry.rules in (1, 2) and entry.type in REQUESTS, "unknown-version",
+                 "format 1, rules 1 or 2 and a request that is known", entry.type),
+                (entry.ledger == self.vkey.name and named == self.vkey.line, "fork", self.vkey.line, named),
+                (before or first, "missing", "entry 0, which names the ledger's key", f"entry {index}"),
+                (not before or before[0] + 1 != index or entry.previous == before[1], "edited", "a chained entry", "no"),
+                (not before or entry.time > before[2], "time-reversed", "a later time", entry.time),
+                (signed(entry.key, entry.signature, pae(entry.type + "+protobuf", entry.body)), "bad-signature",
+                 "the signature of the key that the entry names", "another"),
+                (valid is not None, "unknown-key", "a key that an entry of the bundle enrols", entry.key.hex()),
+                (valid, "key-not-valid-then", "a key that was not revoked", entry.key.hex())):
+            if not holds:
+                raise Bad(index, fault, expected, str(found))
+        # Approvals of what is not about people have their proposals elsewhere.
+        if entry.type != "vialedger.v1.ApproveRequest" or entry.request.text(5) in self.people.pending:
+            self.people.apply(entry)
+        self.last = (index, entry.leaf, entry.time)
+        self.selected = index if line["selected"] else getattr(self, "selected", index)
+        self.entries, self.keys = self.entries + line["selected"], self.keys + (not line["selected"])
+
+def verify_bundle(report, data, key, anchor):
+    audit = types.SimpleNamespace(entries=0, checkpoints=0, trusted=0)
+    try:
+        audit = Bundle(data, key, anchor)
+        audit.run()
+        report.update(verdict="good", root=audit.root)
+    except Bad as bad:
+        report.update(zip(("first_bad_index", "fault", "expected", "found"), bad.args), verdict="bad")
+        audit.trusted = 0
+        if bad.args[1] == "unknown-version":
+            report.update(verdict="none", why="entry %s: %s: expected %s, found %s" % bad.args)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        report.update(verdict="bad", fault="edited", expected="lines of a bundle", found=f"another: {error}")
+    report.update(entries=audit.entries, checkpoints=audit.checkpoints, trusted_entries=audit.trusted,
+                  not_checked=NOT_CHECKED + BUNDLE_NOT_CHECKED,
+                  anchor={"kind": "checkpoint", "size": anchor[0]} if anchor else {"kind": "none"})
+
 def verify(report, ledger, vkey, checkpoint):
     """Fills in the report, with the fields of `vialedger verify --json`; raises where there is no verdict."""
     key, anchor = VerifierKey((pathlib.Path(vkey).read_text() if pathlib.Path(vkey).is_file() else vkey).strip()), None
     if checkpoint:  # of a receipt, the checkpoint in it
         note = pathlib.Path(checkpoint).read_bytes().rstrip(b"\n") + b"\n"
         anchor = key.checkpoint(note.partition(b"\n\n")[2] if note.startswith(b"c2sp.org/tlog-proof@v1\n") else note)
+    if pathlib.Path(ledger).is_file():
+        data = pathlib.Path(ledger).read_bytes()
+        if data.startswith(b'{"bundle":') or data.rstrip(b"\n").rpartition(b"\n")[2].startswith(b'{"end":'):
+            return verify_bundle(report, data, key, anchor)
     database = sqlite3.connect(pathlib.Path(ledger).resolve().as_uri() + "?mode=ro", uri=True, isolation_level=None)
     database.text_factory = bytes
     database.execute("BEGIN")  # everything as of one moment
@@ -373,7 +509,7 @@ def verify(report, ledger, vkey, checkpoint):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("ledger", help="the database, ledger.db")
+    parser.add_argument("ledger", help="the database, ledger.db, or a bundle")
     parser.add_argument("--vkey", metavar="FILE|LINE", default="", help="the ledger's verifier key, from outside")
     parser.add_argument("--checkpoint", metavar="FILE", help="a checkpoint or a receipt that was kept elsewhere")
     parser.add_argument("--json", action="store_true", help="answer in JSON, for programs")
@@ -388,7 +524,7 @@ def main():
     size = report["anchor"].get("size")
     anchor = "nothing from outside, so entries cut off at the end cannot be excluded"
     tail = ("\n  Trusted      the first {trusted_entries} entries and nothing after them\n  Anchor       " + (
-        anchor if size is None else f"your checkpoint of {size} entries") + f"\n  Not checked  {NOT_CHECKED}")
+        anchor if size is None else f"your checkpoint of {size} entries") + f"\n  Not checked  {report['not_checked']}")
     told = {"good": "Good. All {entries} entries and {checkpoints} checkpoints hold.\n  Root         {root}" + tail,
             "bad": "BAD. Entry {first_bad_index}: {fault}.\n  Expected     {expected}\n  Found        {found}" + tail,
             "none": "No verdict: {why}"}[report["verdict"]].format(**report)

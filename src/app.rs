@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::cosigner::{Connector, Cosignatures, Plan, Submitter};
 use crate::key::Key;
 use crate::server::{Server, ServerError, ServerOptions, TlsFiles, stop_asked};
-use crate::service::{Service, ServiceOptions};
+use crate::service::{Service, ServiceOptions, Settled, settle};
 use crate::store::{LedgerFolder, StoreError};
 use crate::telemetry;
 use crate::tlog::{KeyKind, Policy, VerifierKey};
@@ -122,6 +122,15 @@ fn serve(args: &ServeArgs, desk: &Desk) -> Result<Exit, AppError> {
     if !path.is_file() {
         return Err(CliError::from(StoreError::Missing { path }).into());
     }
+    match settle(&folder).map_err(CliError::from)? {
+        Settled::Nothing => {}
+        Settled::Undone => {
+            tracing::warn!("a rotation of the ledger's key that was broken off was undone");
+        }
+        Settled::Finished => {
+            tracing::warn!("a rotation of the ledger's key that was broken off was finished");
+        }
+    }
     let key = Key::load(&folder.signing_key(), None).map_err(CliError::from)?;
     // Read before anything is opened: a policy that does not hold is a reason not to start.
     let policy = args.cosigners.as_deref().map(cli::cosigner::read_policy).transpose()?;
@@ -132,7 +141,8 @@ fn serve(args: &ServeArgs, desk: &Desk) -> Result<Exit, AppError> {
     }
     let clock = desk.clock.clone();
     let identity_key = Some(identities.key);
-    let options = ServiceOptions { clock, identity_key, ..ServiceOptions::default() };
+    let self_audit = args.self_audit();
+    let options = ServiceOptions { clock, identity_key, self_audit, ..ServiceOptions::default() };
     let (service, writer) =
         Service::open(&args.folder, key.signing_key(), options).map_err(CliError::from)?;
     let plan = policy.map(|policy| plan(&policy, &service, &key, desk)).transpose()?;
@@ -146,8 +156,11 @@ fn serve(args: &ServeArgs, desk: &Desk) -> Result<Exit, AppError> {
         let _submitter = plan.map(|plan| {
             Submitter::start(plan, &service, &Cosignatures::beside(&args.folder), &desk.clock)
         });
-        server.run(service, stop).await;
-        Ok(Exit::Good)
+        let auditing = service.clone();
+        tokio::select! {
+            () = server.run(service, stop) => Ok(Exit::Good),
+            never = auditing.keep_auditing() => match never {},
+        }
     });
     writer.join().map_err(CliError::from)?;
     served

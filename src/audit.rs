@@ -12,6 +12,7 @@
 
 mod audited;
 mod checkpoints;
+mod distrust;
 mod evidence;
 mod explain;
 mod identities;
@@ -20,13 +21,14 @@ mod report;
 mod signatures;
 
 pub use audited::Audited;
+pub use distrust::{Distrust, Distrusted, DistrustedAct, DistrustedCheckpoints, Suspect};
 pub use evidence::{CheckpointRow, EntryRow, EvidenceError};
 pub use explain::{Explanation, SignerThen};
 pub use identities::{
     IDENTITY_DIFFERS, IdentityFinding, IdentityProof, IdentityReport, MAX_LINE_BYTES,
     OpenedIdentity, Registrations,
 };
-pub use replay::{named_key, replay, unreadable};
+pub use replay::{ledger_key, named_key, replay, unreadable};
 pub use report::{Anchor, Fault, Finding, Report, Verdict};
 
 use std::collections::BTreeSet;
@@ -35,7 +37,7 @@ use crate::command::{Command, RequestId};
 use crate::ledger::ParsedEntry;
 use crate::state::State;
 use crate::tlog::{Checkpoint, Hash, SignedNote, Tree, VerifierKey};
-use checkpoints::Checkpoints;
+use checkpoints::{Checkpoints, Outside};
 use evidence::Window;
 use signatures::KeyRing;
 
@@ -73,6 +75,8 @@ pub struct Plan {
     pub explain: Option<u64>,
     /// Where an earlier audit ended, to go on from there.
     pub since: Option<Audited>,
+    /// The key that is not to be relied on, to list what rests on it among the entries that are read.
+    pub distrust: Option<Distrust>,
 }
 
 /// What came of it.
@@ -84,13 +88,15 @@ pub struct Examined {
     pub explanation: Option<Explanation>,
     /// Where the audit ended, if its verdict is good.
     pub audited: Option<Audited>,
+    /// What rests on the key that is not relied on, if the verdict is good.
+    pub distrusted: Option<Distrusted>,
 }
 
 impl Examined {
     /// No verdict, and nothing else either.
     #[must_use]
     pub fn no_verdict(why: String) -> Self {
-        Self { report: Report::no_verdict(why), explanation: None, audited: None }
+        Self { report: Report::no_verdict(why), explanation: None, audited: None, distrusted: None }
     }
 }
 
@@ -108,10 +114,13 @@ where
     C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
 {
     let since = plan.since.as_ref().map_or(0, Audited::size);
-    let outside = match outside(options, plan.since.as_ref()) {
+    let outside = match outside(options, since) {
         Ok(outside) => outside,
         Err(why) => return Examined::no_verdict(why),
     };
+    let foreign = plan.since.as_ref().and_then(|since| since.is_foreign_to(&options.verifier_key));
+    let key = plan.since.as_ref().and_then(|since| since.verifier_key().parse().ok());
+    let key = key.unwrap_or_else(|| options.verifier_key.clone());
     let followed = plan.since.as_ref().map_or(Ok(()), |since| since.follow_on(&mut entries));
     let fresh = || (State::empty(), Tree::new(), BTreeSet::new());
     let (state, tree, request_ids) = plan.since.map_or_else(fresh, Audited::into_parts);
@@ -122,40 +131,46 @@ where
         tree,
         request_ids,
         keys: KeyRing::default(),
-        checkpoints: Checkpoints::new(&options.verifier_key, outside, since, checkpoints),
+        checkpoints: Checkpoints::new(key, outside, since, checkpoints),
+        foreign,
         asked: plan.explain,
         explanation: None,
+        distrusted: plan.distrust.map(Distrusted::new),
     };
-    let window = Window::new(entries, CHUNK_ROWS);
-    let ended = followed.and_then(|()| auditor.run(window, progress));
+    let mut window = Window::new(entries, CHUNK_ROWS);
+    let ended = followed.and_then(|()| auditor.run(&mut window, progress));
+    let ended = auditor.under_our_key(ended, &mut window);
     let explanation = auditor.explanation.take();
+    let distrusted = auditor.distrusted.take();
     let audited = ended
         .is_ok()
         .then(|| Audited::new(auditor.state.clone(), auditor.tree.clone(), &auditor.request_ids));
     let report = auditor.report(ended.err());
-    let audited = audited.filter(|_| report.verdict == Verdict::Good);
-    Examined { report, explanation, audited }
+    let good = report.verdict == Verdict::Good;
+    let (audited, distrusted) = (audited.filter(|_| good), distrusted.filter(|_| good));
+    Examined { report, explanation, audited, distrusted }
 }
 
 /// The checkpoint that the auditor brought, or why the audit cannot be made with what was brought.
-fn outside(options: &Options, since: Option<&Audited>) -> Result<Option<Checkpoint>, String> {
-    let key = &options.verifier_key;
-    if let Some(since) = since
-        && since.verifier_key() != key.to_string()
-    {
-        return Err(format!("the saved audit is of the ledger of {}", since.verifier_key()));
-    }
+fn outside(options: &Options, since: u64) -> Result<Option<Outside>, String> {
     let Some(note) = &options.checkpoint else { return Ok(None) };
-    let checkpoint = Checkpoint::verify(note, key)
-        .map_err(|error| format!("the given checkpoint is of no use: {error}"))?;
-    let (size, audited) = (checkpoint.size(), since.map_or(0, Audited::size));
-    if size < audited {
+    let key = &options.verifier_key;
+    let checkpoint = Checkpoint::verify(note, key).or_else(|error| {
+        // Another key of the same ledger may have signed it. Which one has to is known when its size is reached.
+        let named =
+            note.signatures().iter().any(|it| it.name() == key.name() && it.id() != key.id());
+        let other = named.then(|| note.text().parse::<Checkpoint>().ok()).flatten();
+        let other = other.filter(|checkpoint| checkpoint.origin() == key.name().as_str());
+        other.ok_or_else(|| format!("the given checkpoint is of no use: {error}"))
+    })?;
+    let size = checkpoint.size();
+    if size < since {
         return Err(format!(
-            "the given checkpoint is of {size} entries and older than the saved audit of {audited}: compare it with \
+            "the given checkpoint is of {size} entries and older than the saved audit of {since}: compare it with \
              all entries"
         ));
     }
-    Ok(Some(checkpoint))
+    Ok(Some(Outside { note: note.clone(), checkpoint }))
 }
 
 /// Why the audit stopped early.
@@ -174,27 +189,30 @@ struct Auditor<'a, C: Iterator> {
     tree: Tree,
     request_ids: BTreeSet<RequestId>,
     keys: KeyRing,
-    checkpoints: Checkpoints<'a, C>,
+    checkpoints: Checkpoints<C>,
+    /// What this is as long as no key of the ledger is the one that the auditor brought.
+    foreign: Option<Stop>,
     /// The entry that is to be explained.
     asked: Option<u64>,
     explanation: Option<Explanation>,
+    distrusted: Option<Distrusted>,
 }
 
 impl<C> Auditor<'_, C>
 where
     C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
 {
-    fn run<E>(&mut self, mut window: Window<E>, mut progress: impl FnMut(u64)) -> Result<(), Stop>
+    fn run<E>(&mut self, window: &mut Window<E>, mut progress: impl FnMut(u64)) -> Result<(), Stop>
     where
         E: Iterator<Item = Result<EntryRow, EvidenceError>>,
     {
         if self.since > 0 {
-            self.checkpoints.at(&self.tree, true).map_err(Stop::Bad)?;
+            self.checkpoints.at(&self.tree, true, None)?;
         }
         while window.fill().map_err(|error| Stop::Unreadable(error.to_string()))? {
             let signatures = self.keys.verify(window.chunk());
             for (position, signature) in signatures.into_iter().enumerate() {
-                let entry = self.structure(&mut window, position)?;
+                let entry = self.structure(window, position)?;
                 signature.map_err(Stop::Bad)?;
                 self.meaning(&entry)?;
                 self.cover();
@@ -202,7 +220,7 @@ where
             progress(self.state.size());
         }
         let size = self.state.size();
-        self.checkpoints.end(size).map_err(Stop::Bad)
+        self.checkpoints.end(size, &self.options.verifier_key)
     }
 
     /// Whether the row at `position` is the entry that belongs there, with the bytes that were committed to.
@@ -229,8 +247,35 @@ where
             self.own_key(&entry)?;
         }
         let _ = self.tree.append(entry.sealed.leaf_hash());
-        self.checkpoints.at(&self.tree, window.vouched(position)).map_err(Stop::Bad)?;
+        let next = replay::next_key(&entry);
+        self.checkpoints.at(&self.tree, window.vouched(position), next.as_ref())?;
+        if let Some(next) = next {
+            if next == self.options.verifier_key {
+                self.foreign = None;
+            }
+            self.checkpoints.rotate(next);
+        }
         Ok(entry)
+    }
+
+    /// What is found under keys none of which is the auditor's own counts for nothing: then it is another ledger. Where
+    /// the audit stopped before it met that key, the key may still come.
+    fn under_our_key<E>(
+        &mut self,
+        ended: Result<(), Stop>,
+        window: &mut Window<E>,
+    ) -> Result<(), Stop>
+    where
+        E: Iterator<Item = Result<EntryRow, EvidenceError>>,
+    {
+        let Some(foreign) = self.foreign.take() else { return ended };
+        let ours = Some(&self.options.verifier_key);
+        if ended.is_err() && window.any_left(|entry| replay::next_key(entry).as_ref() == ours) {
+            return ended;
+        }
+        self.state = State::empty();
+        self.checkpoints.discount();
+        Err(foreign)
     }
 
     /// Whether these leaves lead to the next signed root; nothing where none is signed at that size.
@@ -289,11 +334,33 @@ where
             )));
         }
         let before = (self.asked == Some(entry.sealed.index())).then(|| self.state.clone());
+        self.same_root_as_audited(entry)?;
+        let signs = self.state.ledger_keys().next_back().map(|key| key.key);
         self.state.apply(&step);
+        if let Some(distrusted) = &mut self.distrusted {
+            distrusted.see(&self.state, entry, &step);
+            if self.checkpoints.last() == self.state.size() {
+                let first = || self.state.ledger_keys().next().map(|key| key.key);
+                distrusted.see_checkpoint(&signs.or_else(first).unwrap_or_default(), &self.state);
+            }
+        }
         if let Some(before) = before {
             self.explanation = Explanation::of(&before, &self.state, entry, &step);
         }
         Ok(())
+    }
+
+    /// A self-audit must have found the root that was signed, as far as that is still remembered here.
+    fn same_root_as_audited(&self, entry: &ParsedEntry) -> Result<(), Stop> {
+        let Some((size, root)) = replay::audited_root(entry) else { return Ok(()) };
+        match self.checkpoints.root_at(size) {
+            Some(signed) if signed != root => {
+                let expected = format!("a self-audit of {size} entries with the root {signed}");
+                let (index, fault) = (entry.sealed.index(), Fault::OutcomeDiffers);
+                Err(Stop::Bad(Finding::new(index, fault, expected, format!("the root {root}"))))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The first checkpoint that covers the entry that is explained.
@@ -307,7 +374,8 @@ where
         }
     }
 
-    /// The first entry names the ledger's key; it must be the one that the auditor brought.
+    /// The first entry names the ledger's first key. It is the one that the auditor brought, or one that another took
+    /// the place of: then that must still come.
     fn own_key(&mut self, entry: &ParsedEntry) -> Result<(), Stop> {
         let named = named_key(entry);
         let expected = self.options.verifier_key.to_string();
@@ -318,8 +386,13 @@ where
             let bytes = "the bytes that the signed root commits to";
             return Err(Stop::Bad(Finding::new(0, Fault::Edited, bytes, "other bytes")));
         }
+        let first = named.as_deref().and_then(|line| line.parse().ok());
         let found = named.unwrap_or_else(|| "no key".to_owned());
-        Err(Stop::Bad(Finding::new(0, Fault::Fork, format!("the ledger of {expected}"), found)))
+        let foreign = Finding::new(0, Fault::Fork, format!("the ledger of {expected}"), found);
+        let Some(first) = first else { return Err(Stop::Bad(foreign)) };
+        self.foreign = Some(Stop::Bad(foreign));
+        self.checkpoints.rotate(first);
+        Ok(())
     }
 
     fn report(self, stop: Option<Stop>) -> Report {
@@ -340,6 +413,8 @@ where
             None if size == 0 => Report::no_verdict("there is nothing to check".to_owned()),
             None => Report::good(size, checked, anchor, self.tree.root()),
         };
-        Report { since: self.since, ..report }
+        let rotations = self.state.ledger_keys().skip(1).map(|key| key.entry).collect();
+        let self_audit = self.state.self_audit().cloned();
+        Report { since: self.since, rotations, self_audit, ..report }
     }
 }

@@ -24,6 +24,7 @@ pub mod identity;
 mod init;
 pub mod json;
 mod key;
+mod ledger;
 mod list;
 pub mod options;
 pub mod output;
@@ -160,6 +161,9 @@ pub enum Task {
     /// Change the key that patients' identities are encrypted with
     #[command(subcommand)]
     Identity(identity::IdentityCommand),
+    /// Rotate the ledger's own key
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
     /// Make everything that is derived from the entries again
     Rebuild(init::RebuildArgs),
     /// Dose arithmetic and code checks for anyone, without a ledger
@@ -216,6 +220,7 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Export(command) => export::run(&command, desk)?,
         Task::Audit(command) => audit::run(&command, desk)?,
         Task::Identity(command) => identity::run(&command, desk)?,
+        Task::Ledger(command) => ledger::run(&command, desk)?,
         Task::Rebuild(args) => init::rebuild(&args, desk)?,
         Task::Calc(command) => return calculate(&command, desk),
         Task::Completions(args) => pages::completions(&args)?,

@@ -7,6 +7,7 @@ mod course;
 mod custody;
 mod dose;
 mod header;
+mod ledger;
 mod reader;
 mod registry;
 
@@ -22,6 +23,7 @@ pub use custody::{
 };
 pub use dose::{Answered, CheckCommand, DoseInputs, MAX_ANSWERS, Override};
 pub use header::{Header, RequestId};
+pub use ledger::{RotateKeyCommand, SelfAuditCommand};
 pub use reader::Violation;
 pub use registry::{
     ApproveCommand, EnrollKeyCommand, EnrollPersonCommand, InitializeCommand, PlaceCommand,
@@ -114,6 +116,10 @@ pub enum Act {
     DischargePatient(DischargeCommand),
     /// A monitoring form that was sent.
     RecordFormSent(FormCommand),
+    /// Another key in the place of the ledger's own.
+    RotateLedgerKey(Box<RotateKeyCommand>),
+    /// An audit of the ledger by itself.
+    RecordSelfAudit(SelfAuditCommand),
 }
 
 impl Act {
@@ -224,6 +230,8 @@ impl Command {
             RequestKind::RecordAdverseEffect => course::effect(&mut reader, bytes),
             RequestKind::DischargePatient => course::discharge(&mut reader, bytes),
             RequestKind::RecordFormSent => course::form_sent(&mut reader, bytes),
+            RequestKind::RotateLedgerKey => ledger::rotate_key(&mut reader, bytes),
+            RequestKind::RecordSelfAudit => ledger::self_audit(&mut reader, bytes),
         };
         match (header, act, reader.finish()) {
             (Some(header), Some(act), Ok(())) => Ok(Self { header, act }),

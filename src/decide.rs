@@ -13,6 +13,7 @@ mod discharge;
 mod dispense;
 mod dose;
 mod given;
+mod ledger;
 mod patient;
 mod policy;
 mod registry;
@@ -45,13 +46,16 @@ use crate::vial::Vial;
 ///
 /// * 1: formulary, custody, doses.
 /// * 2: patients, courses, sessions and double checks. A calculation keeps what it took from the ledger besides its
-///   inputs; prescribers may approve early discharges.
+///   inputs; prescribers may approve early discharges. The ledger itself acts: its key is rotated, its own audits are
+///   recorded, and its keys are nobody's.
 pub const RULES_VERSION: u32 = 2;
 
 /// Since this version a calculation keeps its context.
 const CONTEXT_SINCE: u32 = 2;
 /// Since this version there are patients, courses and double checks, and prescribers among those who approve.
 const COURSES_SINCE: u32 = 2;
+/// Since this version the ledger itself acts, and a key of its own can be no person's.
+const LEDGER_ACTS_SINCE: u32 = 2;
 
 /// Decides a request. The caller has looked up its id and found it new, and `now` is after the last entry.
 ///
@@ -118,12 +122,11 @@ impl Case<'_> {
         if let Act::Initialize(act) = &self.command.act {
             return self.initialize(act);
         }
-        let signer = self.signer()?;
-        if let Some(expected) = self.command.header.expected_size
-            && expected != self.state.size()
-        {
-            return Err(Refusal::ExpectedSizeStale { expected, actual: self.state.size() });
+        if self.request.kind().is_the_ledgers() {
+            return self.act_of_the_ledger();
         }
+        let signer = self.signer()?;
+        self.expected_size()?;
         let mut draft = match &self.command.act {
             Act::Initialize(_) => unreachable!("handled above"),
             Act::EnrollPerson(_)
@@ -144,6 +147,15 @@ impl Case<'_> {
         };
         draft.touch(&signer);
         Ok(draft)
+    }
+
+    fn expected_size(&self) -> Result<(), Refusal> {
+        match self.command.header.expected_size {
+            Some(expected) if expected != self.state.size() => {
+                Err(Refusal::ExpectedSizeStale { expected, actual: self.state.size() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What belongs to patients and their courses.

@@ -138,6 +138,14 @@ impl Api {
         &self.0.service
     }
 
+    /// Has health say that no writes are taken as soon as they are refused for good, also where nobody tries. Not done
+    /// before this is dropped.
+    pub async fn follow_writes(&self) {
+        self.0.service.writes_ended().await;
+        self.0.announce_writes().await;
+        std::future::pending().await
+    }
+
     /// Answers one call.
     pub async fn answer<B>(self, request: Request<B>) -> Response<Body>
     where

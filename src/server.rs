@@ -147,6 +147,7 @@ impl Server {
             () = shutdown => {}
             () = self.accept_calls(&api, &stopping, &mut connections) => {}
             () = self.accept_readers(&api, &stopping, &mut readers) => {}
+            () = api.follow_writes() => {}
         }
         // The listeners are closed: whoever comes now is told so at once.
         drop(self);

@@ -7,6 +7,8 @@
 //!   by whoever asked, from the [`Published`] ledger, and cost the writer nothing.
 //! * Identities of patients are sealed and opened beside the ledger, and never pass through the queue:
 //!   [`Service::seal_identity`], [`Service::identity`].
+//! * [`rotate`] puts another key in the ledger's place while no server runs; [`settle`] finishes what a crash broke off.
+//! * [`Service::self_audit_now`] has the ledger verify itself, and ends all writing where its evidence is bad.
 //! * Everything else reads: from [`Published`], which is the memory of the newest commit, or from connections of its own.
 //!
 //! When a commit fails, the memory is thrown away and read again from disk before the next write; when that fails too,
@@ -20,6 +22,8 @@ mod init;
 mod published;
 mod query;
 mod queue;
+mod rotate;
+mod self_audit;
 mod snapshots;
 mod tiles;
 mod writer;
@@ -41,6 +45,8 @@ pub use init::init;
 pub use published::Published;
 pub use query::{ConsistencyProof, EntryPage, EntryQuery, InclusionProof, MAX_EXAMINED};
 pub use queue::{QUEUE_CAPACITY, WriteStatus};
+pub use rotate::{Rotated, Settled, rotate, settle};
+pub use self_audit::{AuditSchedule, SelfAudited};
 pub use writer::CLOCK_TOLERANCE_MICROS;
 
 use crate::clock::{Clock, Stopwatch};
@@ -52,6 +58,7 @@ use crate::store::{
 };
 use published::Newest;
 use queue::{Gate, Job, Status, writer_is_gone};
+use self_audit::SelfAuditor;
 use snapshots::Snapshots;
 use writer::Writer;
 
@@ -76,6 +83,8 @@ pub struct ServiceOptions {
     /// What the identities of patients are encrypted with. With none, no identities are kept: none can be sealed, and
     /// those that are beside the ledger stay closed.
     pub identity_key: Option<IdentityKey>,
+    /// When the ledger audits itself; never where there is none.
+    pub self_audit: Option<AuditSchedule>,
 }
 
 impl Default for ServiceOptions {
@@ -85,6 +94,7 @@ impl Default for ServiceOptions {
             store: StoreOptions::default(),
             snapshot_every: SNAPSHOT_EVERY,
             identity_key: None,
+            self_audit: None,
         }
     }
 }
@@ -104,6 +114,7 @@ struct Shared {
     readers: Arc<Readers>,
     reads: Arc<Semaphore>,
     identities: Option<Arc<Identities>>,
+    auditor: SelfAuditor,
     clock: Clock,
     sizes: watch::Receiver<u64>,
 }
@@ -226,7 +237,7 @@ fn prepare(dir: &Path, key: &SigningKey, options: ServiceOptions) -> Result<Open
         Some(key) => Some(Arc::new(Identities::open(&folder, key, loaded.state.origin())?)),
         None => None,
     };
-    init::write_verifier_key(&folder, signer.verifier_key())?;
+    init::write_verifier_key(&folder, &loaded.state)?;
 
     let finished = loaded.snapshot.unwrap_or(0);
     let snapshots = Snapshots::new(signer.clone(), options.snapshot_every, finished);
@@ -243,6 +254,7 @@ fn prepare(dir: &Path, key: &SigningKey, options: ServiceOptions) -> Result<Open
         readers: Arc::clone(&readers),
         reads: Arc::new(Semaphore::new(MAX_PARALLEL_READS)),
         identities,
+        auditor: SelfAuditor::new(signer.clone(), &folder, options.self_audit),
         clock: options.clock.clone(),
         sizes: sizes_seen,
     };

@@ -5,6 +5,7 @@
 
 mod change;
 mod formulary;
+mod ledger;
 mod patients;
 mod people;
 mod step;
@@ -12,6 +13,7 @@ mod stock;
 
 pub use change::Change;
 pub use formulary::FormularyRecord;
+pub use ledger::{LEDGER_AUDITS, LEDGER_KEY, LedgerKey, SelfAudit};
 pub use patients::{LOOK_BACK_DAYS, PatientRecord};
 pub use people::{KeyRecord, PersonRecord, PlaceRecord, Proposal, SiteRecord};
 pub use step::{Step, Subject};
@@ -41,6 +43,9 @@ pub struct State {
     last_leaf: Hash,
     last_time: Timestamp,
     site: Option<Arc<SiteRecord>>,
+    /// The ledger's own keys, by the entries that they began with.
+    ledger_keys: OrdMap<u64, LedgerKey>,
+    self_audit: Option<SelfAudit>,
     people: OrdMap<PersonName, PersonRecord>,
     keys: OrdMap<[u8; 32], KeyRecord>,
     places: OrdMap<PlaceName, PlaceRecord>,
@@ -74,6 +79,8 @@ impl State {
             last_leaf: empty_root(),
             last_time: Timestamp::MIN,
             site: None,
+            ledger_keys: OrdMap::new(),
+            self_audit: None,
             people: OrdMap::new(),
             keys: OrdMap::new(),
             places: OrdMap::new(),

@@ -37,9 +37,9 @@ pub use cosigner::{
 pub use error::StoreError;
 pub use evidence::Evidence;
 pub use export::Copied;
-pub use folder::LedgerFolder;
+pub use folder::{FolderLock, LedgerFolder};
 pub use identities::{Identities, SealedIdentities, rekey};
-pub use load::{Loaded, load, state_before, state_format};
+pub use load::{Loaded, is_signed_by, load, named_key, state_before, state_format};
 pub use read::{Reader, Readers};
 pub use rebuild::{RebuildReport, rebuild};
 pub use snapshot::SnapshotParts;

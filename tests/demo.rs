@@ -67,18 +67,22 @@ fn reads_well(story: &str) {
         "3.6 mL",
         "75 mL/h",
         "Read back aloud: \"ketamine 0.5 mg/kg for 72.5 kg",
-        // The five refusals.
+        "p-0417 feels well and would like to go",
+        "Now the same signature is taken",
+        // The seven refusals.
+        "Refused: before the dose these must be read",
         "Refused: weight: `160 lb` is in pounds, which are never read here",
         "Refused: 5 mg/kg is not allowed: the hard limit for the dose is 1 mg/kg",
         "expired on",
         "Refused: 36 mL cannot come out of vials/11-1",
         "did the wasting and cannot witness it too",
+        "Refused: the patient may not go home yet: only 60 min since the first dose",
         "It adds up: 3.6 mL + 16.4 mL + 0 mL = 20 mL.",
         // The audits.
-        "Good. All 21 entries and 21 checkpoints hold",
-        "your checkpoint of 19 entries",
-        "The audit names entry 17 and the fault: edited.",
-        "BAD. Entry 15: truncated.",
+        "Good. All 34 entries and 34 checkpoints hold",
+        "your checkpoint of 27 entries",
+        "The audit names entry 25 and the fault: edited.",
+        "BAD. Entry 20: truncated.",
         "Everything went as told",
     ] {
         assert!(flowing.contains(part), "{part:?} is not in:\n{story}");
@@ -93,7 +97,9 @@ fn reads_well(story: &str) {
 
 fn leaves_a_ledger(dir: &Path) {
     let left = names(dir);
-    for name in ["ledger.db", "ledger.vkey", "ledger.key", "keys", "receipts", "copies"] {
+    for name in
+        ["ledger.db", "ledger.vkey", "ledger.key", "identities.db", "keys", "receipts", "copies"]
+    {
         assert!(left.contains(name), "{name} is missing among {left:?}");
     }
     let keys = ["ada-alvarez", "ben-baker", "nina-novak", "omar-okafor", "priya-patel"];
@@ -116,7 +122,7 @@ fn verifies(temp: &Path, dir: &Path) {
     let report = vialedger(temp, &["verify", database, "--vkey", vkey.trim(), "--json"]);
     assert_eq!(report.status.code(), Some(0), "{}", text(&report.stdout));
     let report: Value = serde_json::from_slice(&report.stdout).unwrap();
-    assert_eq!((report["verdict"].as_str(), report["entries"].as_u64()), (Some("good"), Some(21)));
+    assert_eq!((report["verdict"].as_str(), report["entries"].as_u64()), (Some("good"), Some(34)));
 }
 
 /// The commands at the end, by a shell; the last two need a server that runs until it is stopped.
@@ -154,19 +160,22 @@ fn a_program_gets_a_summary_and_without_a_folder_nothing_is_left_behind() {
         .map(|no| (no["reason"].as_str().unwrap(), no["entry"].as_u64()))
         .collect();
     let expected = [
+        ("VITALS_MISSING", None),
         ("INVALID_ARGUMENT", None),
-        ("OVER_HARD_LIMIT", Some(13)),
+        ("OVER_HARD_LIMIT", Some(18)),
         ("VIAL_EXPIRED", None),
-        ("OVER_DRAW", Some(16)),
-        ("SELF_WITNESS", Some(19)),
+        ("OVER_DRAW", Some(24)),
+        ("SELF_WITNESS", Some(27)),
+        ("NOT_DISCHARGEABLE", Some(30)),
     ];
     assert_eq!(refusals, expected);
     assert_eq!(summary["vial"]["left"], "0 mL");
-    assert_eq!(summary["vial"]["entries"], serde_json::json!([11, 15, 16, 17, 18, 19, 20]));
+    assert_eq!(summary["vial"]["entries"], serde_json::json!([11, 20, 24, 25, 26, 27, 28]));
     assert_eq!(summary["audit"]["verdict"], "good");
-    assert_eq!(summary["audit"]["anchor"]["size"], 19);
+    assert_eq!(summary["audit"]["anchor"]["size"], 27);
+    assert_eq!(summary["session"], "sessions/16");
     let edited = &summary["audit_of_one_changed_byte"];
-    assert_eq!((&edited["first_bad_index"], &edited["fault"]), (&17.into(), &"edited".into()));
+    assert_eq!((&edited["first_bad_index"], &edited["fault"]), (&25.into(), &"edited".into()));
     let cut = &summary["audit_of_a_cut_tail"];
-    assert_eq!((&cut["first_bad_index"], &cut["fault"]), (&15.into(), &"truncated".into()));
+    assert_eq!((&cut["first_bad_index"], &cut["fault"]), (&20.into(), &"truncated".into()));
 }

@@ -180,14 +180,34 @@ fn the_day_in_the_readme_can_be_lived_as_it_stands_and_ends_with_a_good_verdict(
     for shown in [
         "acted alone",
         "vials/9-1 to vials/9-10",
+        "sessions/13 is session 1 of courses/12 (induction)",
         "Read back: ketamine 0.5 mg/kg",
         "closed",
-        "Good. All 15 entries",
+        "only 0 min since the first dose",
+        "BEFORE THE RULES ALLOWED IT, approved by people/cleo",
+        "The report of sessions/13 is in session.html",
+        "Good. All 24 entries",
     ] {
         assert!(told.contains(shown), "{shown:?} is not in the day:\n{told}");
     }
     succeed(&Command::new("kill").arg(server.0.id().to_string()).output().unwrap());
     assert!(server.0.wait().unwrap().success(), "SIGTERM is a good end");
+
+    let inspection = script_of(&read("README.md"), "For auditors");
+    let (_, inspection) = inspection.split_once("mkdir copy").expect("an inspector's day");
+    let told = succeed(&shell(folder.path(), "", &format!("mkdir copy{inspection}")));
+    for shown in [
+        "Good. All 15 entries",
+        "Good. All 5 entries of the bundle hold",
+        "is in the ledger of 15 entries",
+        "the entries that touch vials/9-1",
+        "15 entries are packed in copy/pack",
+        ": truncated.",
+        "status 1",
+    ] {
+        assert!(told.contains(shown), "{shown:?} is not in the inspection:\n{told}");
+    }
+    assert_eq!(told.matches("BAD. Line").count(), 2, "{told}");
 }
 
 #[test]

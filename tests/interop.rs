@@ -61,7 +61,7 @@ fn a_client_made_from_the_protos_alone_doses_dispenses_and_verifies() {
     let tls = ["--tls-cert", &certificate, "--tls-key", &key];
     let server = Serving::start(Path::new(&ledger), &tls);
 
-    // Ada publishes the formulary, while nobody else could approve it; enrols a pharmacist and a nurse with keys of
+    // Ada publishes a formulary without plans, while nobody else could approve it; enrols a pharmacist and a nurse with keys of
     // their own; and takes a carton in.
     let ada = path("ledger/keys/ada-alvarez.pem");
     let (pat, nina) = (path("pat.pem"), path("nina.pem"));
@@ -69,7 +69,11 @@ fn a_client_made_from_the_protos_alone_doses_dispenses_and_verifies() {
         let who = ["--server", &server.url, "--ca", &ca, "--key", &ada];
         run(&[arguments, &who].concat());
     };
-    act(&["formulary", "publish", "--starter"]);
+    act(&[
+        "formulary",
+        "publish",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/formulary-1.toml"),
+    ]);
     for (name, role, key) in [("pat", "pharmacist", &pat), ("nina", "nurse", &nina)] {
         run(&["key", "new", key]);
         let person = format!("people/{name}");

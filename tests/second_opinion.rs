@@ -118,7 +118,7 @@ fn two_verifiers_find_the_same_missing_doubled_and_reordered_entry() {
 fn two_verifiers_miss_a_cut_tail_alone_and_find_it_with_a_receipt() {
     let clinic = Clinic::open();
     let mut samples = Vec::new();
-    for size in (0..18).step_by(3).chain(18..=clinic.size()) {
+    for size in (0..26).step_by(3).chain(26..=clinic.size()) {
         let cut = |name: &str| {
             clinic.sample(&format!("{name} {size}"), |database| {
                 database.execute("DELETE FROM entries WHERE idx >= ?1", [sql(size)]).unwrap();
@@ -128,7 +128,7 @@ fn two_verifiers_miss_a_cut_tail_alone_and_find_it_with_a_receipt() {
         let alone = cut("cut alone");
         samples.push(if size == 0 { alone.no_verdict() } else { alone.good() });
         let kept = cut("cut with a receipt").against(&clinic.receipt());
-        samples.push(if size < 19 { kept.bad("truncated", size) } else { kept.good() });
+        samples.push(if size < 27 { kept.bad("truncated", size) } else { kept.good() });
         if size % 7 == 0 {
             let tail = clinic.sample(&format!("cut but its checkpoints {size}"), |database| {
                 database.execute("DELETE FROM entries WHERE idx >= ?1", [sql(size)]).unwrap();
@@ -186,7 +186,7 @@ fn two_verifiers_refuse_the_same_keys_checkpoints_and_files() {
         vkey("no line", "").no_verdict(),
         nothing.no_verdict(),
         kept("its checkpoint", note).good(),
-        kept("another root", &note.replacen('/', "0", 1).replacen("\n19\n", "\n18\n", 1)).no_verdict(),
+        kept("another root", &note.replacen('/', "0", 1).replacen("\n27\n", "\n26\n", 1)).no_verdict(),
         kept("no checkpoint", "").no_verdict(),
         kept("a vkey as checkpoint", &own).no_verdict(),
         clinic.asked("no such checkpoint", &base, &["--checkpoint", "elsewhere"]).no_verdict(),
@@ -251,15 +251,15 @@ fn two_verifiers_find_the_same_fault_in_a_history_that_the_ledgers_own_key_signe
             samples.push(stopped.bad("time-reversed", index));
         }
     }
-    let again = clinic.resealed("request of another entry", 16, |entry| {
-        let refused = &decoded[13];
+    let again = clinic.resealed("request of another entry", 19, |entry| {
+        let refused = &decoded[18];
         entry.request_type.clone_from(&refused.request_type);
         entry.request.clone_from(&refused.request);
         entry.signer_key.clone_from(&refused.signer_key);
         entry.signature.clone_from(&refused.signature);
         entry.outcome.clone_from(&refused.outcome);
     });
-    samples.push(again.bad("duplicate", 16));
+    samples.push(again.bad("duplicate", 19));
     agree(&samples);
 }
 

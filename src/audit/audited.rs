@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{EntryRow, EvidenceError, Fault, Finding, Registrations, Stop};
 use crate::command::RequestId;
 use crate::state::State;
-use crate::tlog::{Hash, Tree, leaf_hash};
+use crate::tlog::{Hash, Tree, VerifierKey, leaf_hash};
 
 /// Everything that an audit knows once it has found so many entries good. The rules need all of it: the next entry is
 /// judged by the people, vials and balances before it, and chained to the last one, and no request comes twice.
@@ -38,7 +38,17 @@ impl Audited {
         self.tree.root()
     }
 
-    /// Verifier key of the ledger that they are of.
+    /// No verdict where a key is none of the ledger's so far.
+    pub(super) fn is_foreign_to(&self, key: &VerifierKey) -> Option<Stop> {
+        let line = key.to_string();
+        if self.state.ledger_keys().any(|own| own.verifier_key == line) {
+            return None;
+        }
+        let why = format!("the saved audit is of the ledger of {}", self.verifier_key());
+        Some(Stop::Unreadable(why))
+    }
+
+    /// Verifier key of the ledger that they are of, at the end of them.
     #[must_use]
     pub fn verifier_key(&self) -> &str {
         self.state.site().map_or("", |site| &site.verifier_key)

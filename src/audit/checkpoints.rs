@@ -1,14 +1,46 @@
 //! The checkpoints: signed by the ledger's key, and of these entries.
 
+use std::collections::VecDeque;
 use std::iter::Peekable;
 
-use super::{Anchor, CheckpointRow, EvidenceError, Fault, Finding};
-use crate::tlog::{Checkpoint, Hash, SignedNote, Tree, VerifierKey};
+use super::{Anchor, CheckpointRow, EvidenceError, Fault, Finding, Stop};
+use crate::tlog::{Checkpoint, CheckpointError, Hash, SignedNote, Tree, VerifierKey};
+
+/// Roots of the newest checkpoints that are remembered, to be compared with what a self-audit says.
+const KEPT_ROOTS: usize = 1_024;
+
+/// A checkpoint that the auditor brought. Which key must have signed it is known once its size is reached.
+pub(super) struct Outside {
+    pub(super) note: SignedNote,
+    pub(super) checkpoint: Checkpoint,
+}
+
+impl Outside {
+    fn size(&self) -> u64 {
+        self.checkpoint.size()
+    }
+
+    fn signed_by_one<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k VerifierKey>,
+    ) -> Result<(), Stop> {
+        let mut refused = None;
+        for key in keys {
+            match Checkpoint::verify(&self.note, key) {
+                Ok(_) => return Ok(()),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        let why = refused.map(|error| error.to_string()).unwrap_or_default();
+        Err(Stop::Unreadable(format!("the given checkpoint is of no use: {why}")))
+    }
+}
 
 /// Checkpoints in the order of their sizes, met as the tree grows.
-pub(super) struct Checkpoints<'a, C: Iterator> {
-    key: &'a VerifierKey,
-    outside: Option<Checkpoint>,
+pub(super) struct Checkpoints<C: Iterator> {
+    /// The ledger's key at the size that was reached.
+    key: VerifierKey,
+    outside: Option<Outside>,
     since: u64,
     rows: Peekable<C>,
     checked: u64,
@@ -16,24 +48,44 @@ pub(super) struct Checkpoints<'a, C: Iterator> {
     last: u64,
     /// Size of the largest checkpoint that held, of the evidence or from outside.
     held: u64,
+    /// Sizes and roots of the newest that held.
+    roots: VecDeque<(u64, Hash)>,
 }
 
-impl<'a, C> Checkpoints<'a, C>
+impl<C> Checkpoints<C>
 where
     C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
 {
-    /// `since` is how many entries an earlier audit vouches for.
-    pub(super) fn new(
-        key: &'a VerifierKey,
-        outside: Option<Checkpoint>,
-        since: u64,
-        rows: C,
-    ) -> Self {
-        Self { key, outside, since, rows: rows.peekable(), checked: 0, last: 0, held: since }
+    /// `key` is the ledger's to begin with; `since` is how many entries an earlier audit vouches for.
+    pub(super) fn new(key: VerifierKey, outside: Option<Outside>, since: u64, rows: C) -> Self {
+        let rows = rows.peekable();
+        let (checked, last, roots) = (0, 0, VecDeque::new());
+        Self { key, outside, since, rows, checked, last, held: since, roots }
+    }
+
+    /// Takes another key for the ledger's, from here on.
+    pub(super) fn rotate(&mut self, key: VerifierKey) {
+        self.key = key;
+    }
+
+    /// What was found so far counts for nothing.
+    pub(super) fn discount(&mut self) {
+        (self.checked, self.held) = (0, 0);
+    }
+
+    /// The root that was signed at a size, if it is one of the newest.
+    pub(super) fn root_at(&self, size: u64) -> Option<Hash> {
+        let at = self.roots.binary_search_by_key(&size, |(size, _)| *size).ok()?;
+        self.roots.get(at).map(|(_, root)| *root)
     }
 
     pub(super) fn checked(&self) -> u64 {
         self.checked
+    }
+
+    /// Size of the last checkpoint of the evidence that was met.
+    pub(super) fn last(&self) -> u64 {
+        self.last
     }
 
     /// Size of the largest checkpoint that held: its signature vouches for as many entries, and for none after them.
@@ -42,7 +94,7 @@ where
     }
 
     pub(super) fn anchor(&self) -> Anchor {
-        match (self.outside.as_ref().map(Checkpoint::size), self.since) {
+        match (self.outside.as_ref().map(Outside::size), self.since) {
             (Some(size), _) => Anchor::Checkpoint { size },
             (None, 0) => Anchor::None,
             (None, size) => Anchor::Audit { size },
@@ -51,30 +103,43 @@ where
 
     /// Meets the checkpoints of the tree as it is now. `vouched` says that the entry after the last one here is chained
     /// to it. Where it is not, a root that differs accuses that last entry itself: a change in any before it would have
-    /// broken the chain, or changed this one too.
-    pub(super) fn at(&mut self, tree: &Tree, vouched: bool) -> Result<(), Finding> {
+    /// broken the chain, or changed this one too. `next` is the key that the last entry puts in the ledger's place: then
+    /// both sign.
+    pub(super) fn at(
+        &mut self,
+        tree: &Tree,
+        vouched: bool,
+        next: Option<&VerifierKey>,
+    ) -> Result<(), Stop> {
         let size = tree.size();
         while let Some(row) =
             self.rows.next_if(|row| row.as_ref().map_or(true, |row| row.size <= size))
         {
-            let row = row.map_err(|error| mismatch(size, "a checkpoint", error.to_string()))?;
-            let checkpoint = self.read(&row)?;
+            let row = row.map_err(|error| mismatch(size, "a checkpoint", error.to_string()));
+            let row = row.map_err(Stop::Bad)?;
+            let checkpoint = read(&row, &self.key).map_err(Stop::Bad)?;
             if row.size < size {
                 let found = format!("a checkpoint of size {} out of order", row.size);
-                return Err(mismatch(size, "checkpoints in the order of their sizes", found));
+                let expected = "checkpoints in the order of their sizes";
+                return Err(Stop::Bad(mismatch(size, expected, found)));
             }
-            same_root(tree, &checkpoint, vouched, self.last)?;
+            if let Some(next) = next {
+                read(&row, next).map_err(Stop::Bad)?;
+            }
+            same_root(tree, &checkpoint, vouched, self.last).map_err(Stop::Bad)?;
             // The one that an earlier audit ended with was counted there.
             self.checked += u64::from(size > self.since);
             self.last = size;
             self.held = size;
+            self.keep_root(size, checkpoint.root());
         }
         match &self.outside {
             Some(outside) if outside.size() == size => {
+                outside.signed_by_one(std::iter::once(&self.key).chain(next))?;
                 // A checkpoint of the evidence that held at this very size is of the other history too.
                 let (vouched, good) =
                     if self.last == size { (true, 0) } else { (vouched, self.last) };
-                same_root(tree, outside, vouched, good)?;
+                same_root(tree, &outside.checkpoint, vouched, good).map_err(Stop::Bad)?;
                 self.held = size;
                 Ok(())
             }
@@ -82,21 +147,35 @@ where
         }
     }
 
-    /// No entry follows: every checkpoint must have been met, and the last one must cover everything.
-    pub(super) fn end(&mut self, size: u64) -> Result<(), Finding> {
+    fn keep_root(&mut self, size: u64, root: Hash) {
+        if self.roots.back().is_some_and(|(last, _)| *last == size) {
+            return;
+        }
+        if self.roots.len() == KEPT_ROOTS {
+            self.roots.pop_front();
+        }
+        self.roots.push_back((size, root));
+    }
+
+    /// No entry follows: every checkpoint must have been met, and the last one must cover everything. `brought` is the
+    /// key from outside, which may be one that comes behind the end.
+    pub(super) fn end(&mut self, size: u64, brought: &VerifierKey) -> Result<(), Stop> {
         if let Some(outside) = self.outside.as_ref().filter(|outside| outside.size() > size) {
-            return Err(truncated(size, outside.size()));
+            outside.signed_by_one([&self.key, brought])?;
+            return Err(Stop::Bad(truncated(size, outside.size())));
         }
         if let Some(row) = self.rows.next() {
-            let row = row.map_err(|error| mismatch(size, "a checkpoint", error.to_string()))?;
-            let checkpoint =
-                self.read(&row).map_err(|finding| Finding { index: size, ..finding })?;
-            return Err(truncated(size, checkpoint.size()));
+            let row = row.map_err(|error| mismatch(size, "a checkpoint", error.to_string()));
+            let row = row.map_err(Stop::Bad)?;
+            let checkpoint = read(&row, &self.key)
+                .map_err(|finding| Stop::Bad(Finding { index: size, ..finding }))?;
+            return Err(Stop::Bad(truncated(size, checkpoint.size())));
         }
         if self.last < size {
             let found = format!("none that covers more than {} of {size} entries", self.last);
             let expected = "a checkpoint of all entries";
-            return Err(Finding::new(self.last, Fault::CheckpointMismatch, expected, found));
+            let finding = Finding::new(self.last, Fault::CheckpointMismatch, expected, found);
+            return Err(Stop::Bad(finding));
         }
         Ok(())
     }
@@ -109,22 +188,23 @@ where
     /// The signed root at a size, where the next checkpoint is of that size and holds.
     pub(super) fn next_root(&mut self, size: u64) -> Option<Hash> {
         let row = self.rows.peek()?.as_ref().ok()?.clone();
-        let checkpoint = self.read(&row).ok()?;
+        let checkpoint = read(&row, &self.key).ok()?;
         (checkpoint.size() == size).then(|| checkpoint.root())
     }
+}
 
-    fn read(&self, row: &CheckpointRow) -> Result<Checkpoint, Finding> {
-        let expected = "a checkpoint signed by the ledger's key";
-        let note = SignedNote::parse(&row.note)
-            .map_err(|error| mismatch(row.size, expected, error.to_string()))?;
-        let checkpoint = Checkpoint::verify(&note, self.key)
-            .map_err(|error| mismatch(row.size, expected, error.to_string()))?;
-        if checkpoint.size() != row.size {
-            let found = format!("a checkpoint of size {}", checkpoint.size());
-            return Err(mismatch(row.size, &format!("the checkpoint of size {}", row.size), found));
-        }
-        Ok(checkpoint)
+/// A row's checkpoint, which the key must have signed.
+fn read(row: &CheckpointRow, key: &VerifierKey) -> Result<Checkpoint, Finding> {
+    let expected = "a checkpoint signed by the ledger's key";
+    let checkpoint = SignedNote::parse(&row.note)
+        .map_err(CheckpointError::from)
+        .and_then(|note| Checkpoint::verify(&note, key))
+        .map_err(|error| mismatch(row.size, expected, error.to_string()))?;
+    if checkpoint.size() != row.size {
+        let found = format!("a checkpoint of size {}", checkpoint.size());
+        return Err(mismatch(row.size, &format!("the checkpoint of size {}", row.size), found));
     }
+    Ok(checkpoint)
 }
 
 /// The checkpoint's last entry is what it is reported under.

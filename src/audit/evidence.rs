@@ -103,6 +103,13 @@ where
         self.rows.get(position).and_then(|row| row.entry.as_ref().ok())
     }
 
+    /// Whether any entry of this chunk, or behind it, passes a test. Reads all there is.
+    pub(super) fn any_left(&mut self, mut test: impl FnMut(&ParsedEntry) -> bool) -> bool {
+        let here = self.rows.iter().any(|row| row.entry.as_ref().is_ok_and(&mut test));
+        let rest = self.source.by_ref().map_while(Result::ok);
+        here || rest.into_iter().any(|row| ParsedEntry::parse(row.entry).is_ok_and(|it| test(&it)))
+    }
+
     /// The leaf hashes of this row and all that follow, as far as they can be read from the source.
     pub(super) fn leaves(&mut self, position: usize) -> impl Iterator<Item = Hash> {
         let rows = self.rows.iter().skip(position).map(|row| row.leaf);

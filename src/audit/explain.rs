@@ -18,8 +18,8 @@ pub struct Explanation {
     pub entry: ParsedEntry,
     /// The request in it.
     pub command: Command,
-    /// Who signed it.
-    pub signer: SignerThen,
+    /// Who signed it; nobody where the ledger's own key did.
+    pub signer: Option<SignerThen>,
     /// The roles of which the act takes one; none where it takes no role.
     pub rights: &'static [Role],
     /// The refusal that the entry records, if it records one.
@@ -70,7 +70,7 @@ impl Explanation {
             _ => rights(before, request.key(), &command.act),
         };
         Some(Self {
-            signer: signer.or_else(|| SignerThen::of(after, request.key()))?,
+            signer: signer.or_else(|| SignerThen::of(after, request.key())),
             rights,
             entry: entry.clone(),
             command,
@@ -88,6 +88,7 @@ impl Explanation {
     /// Those of the signer's roles that gave the right.
     #[must_use]
     pub fn held(&self) -> Vec<Role> {
-        self.signer.roles.iter().copied().filter(|role| self.rights.contains(role)).collect()
+        let roles = self.signer.iter().flat_map(|signer| signer.roles.iter().copied());
+        roles.filter(|role| self.rights.contains(role)).collect()
     }
 }

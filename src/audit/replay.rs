@@ -5,10 +5,11 @@ use bytes::Bytes;
 use super::{Fault, Finding};
 use crate::command::{Act, Command};
 use crate::decide::{RULES_VERSION, decide_by};
-use crate::ledger::{EntryError, ParsedEntry};
+use crate::ledger::{EntryError, ParsedEntry, RequestKind};
 use crate::pb::v1::{self, outcome};
 use crate::refusal::Refusal;
 use crate::state::{State, Step};
+use crate::tlog::{Hash, VerifierKey};
 
 /// Reads a stored entry, checks that it follows the state, and runs the rules again. The start-up uses this for entries
 /// whose signatures were verified when they were taken in; an audit verifies them as well.
@@ -141,6 +142,8 @@ fn describe(outcome: &v1::Outcome) -> String {
         Some(R::AlertAcknowledged(it)) => format!("{} acknowledged", it.alert),
         Some(R::Discharge(it)) => format!("a discharge from {}", it.session),
         Some(R::FormSent(it)) => format!("the form of {}", it.session),
+        Some(R::LedgerKeyRotated(it)) => format!("the ledger's key is now {}", it.verifier_key),
+        Some(R::SelfAuditRecorded(it)) => format!("a self-audit of {} entries", it.size),
         Some(R::DoseCheck(it)) => {
             let agreed = if it.agreed { "agreed" } else { "differs" };
             format!("a check of {} that {agreed}", it.dose_calculation)
@@ -168,4 +171,36 @@ pub fn named_key(entry: &ParsedEntry) -> Option<String> {
         Act::Initialize(act) => Some(act.verifier_key),
         _ => None,
     }
+}
+
+/// The key that an entry says is the ledger's from then on, where it rotates the ledger's key. Whether it may is for the
+/// rules to say.
+#[must_use]
+pub(super) fn next_key(entry: &ParsedEntry) -> Option<VerifierKey> {
+    let request = &entry.request;
+    if request.kind() != RequestKind::RotateLedgerKey {
+        return None;
+    }
+    match Command::parse(request.kind(), request.bytes()).ok()?.act {
+        Act::RotateLedgerKey(act) => Some(act.keys.next),
+        _ => None,
+    }
+}
+
+/// The size and the root that an entry says a self-audit found good.
+pub(super) fn audited_root(entry: &ParsedEntry) -> Option<(u64, Hash)> {
+    let request = &entry.request;
+    if request.kind() != RequestKind::RecordSelfAudit {
+        return None;
+    }
+    match Command::parse(request.kind(), request.bytes()).ok()?.act {
+        Act::RecordSelfAudit(act) => Some((act.size, act.root)),
+        _ => None,
+    }
+}
+
+/// The key that an entry says is the ledger's, as its first or in another's place.
+#[must_use]
+pub fn ledger_key(entry: &ParsedEntry) -> Option<VerifierKey> {
+    next_key(entry).or_else(|| named_key(entry)?.parse().ok())
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::state::SelfAudit;
 use crate::tlog::Hash;
 
 /// A kind of fault, as in the published list of fault classes.
@@ -142,6 +143,10 @@ pub struct Report {
     pub root: Option<Hash>,
     /// How many of the entries an earlier audit had found good; their bytes were not read again.
     pub since: u64,
+    /// Entries that put another key in the place of the ledger's.
+    pub rotations: Vec<u64>,
+    /// The newest audit that the ledger made of itself.
+    pub self_audit: Option<SelfAudit>,
 }
 
 impl Report {
@@ -157,6 +162,8 @@ impl Report {
             trusted: 0,
             root: None,
             since: 0,
+            rotations: Vec::new(),
+            self_audit: None,
         }
     }
 
@@ -179,6 +186,8 @@ impl Report {
             finding: Some(finding),
             root: None,
             since: 0,
+            rotations: Vec::new(),
+            self_audit: None,
         }
     }
 
@@ -192,6 +201,8 @@ impl Report {
             trusted: entries,
             root: Some(root),
             since: 0,
+            rotations: Vec::new(),
+            self_audit: None,
         }
     }
 

@@ -3,9 +3,10 @@
 //! A real server on a loopback port, a real database, and five people who each sign with a key of their own over gRPC.
 //! Every step is checked: an act that should have been refused and was not ends the story as surely as one that failed.
 //! Only the clock is not real. It begins in the past and is moved, so that nobody waits for an infusion, and it ends
-//! before now, so that the ledger can be served afterwards.
+//! before now, so that the ledger can be served afterwards. The patient is made up.
 
 mod actor;
+mod course;
 mod history;
 mod opening;
 mod proof;
@@ -32,8 +33,9 @@ use treatment::Treated;
 
 /// Play a ketamine clinic's day on a ledger of its own, and prove it.
 ///
-/// Starts a real server on a loopback port and plays the people as signed clients: a delivery, a weight-based dose, an
-/// infusion, a witnessed waste, five refusals, an audit, and two forgeries that the audit finds.
+/// Starts a real server on a loopback port and plays the people as signed clients: a delivery, a patient's course and
+/// session, a weight-based dose, an infusion that is watched, a witnessed waste, the way home, seven refusals, an audit,
+/// and two forgeries that the audit finds.
 ///
 /// Exit status: 0 when everything went as told.
 #[derive(Args, Debug)]
@@ -63,8 +65,10 @@ async fn play(home: &Home, desk: &Desk) -> Result<Value, CliError> {
     let cast = opening::people(&mut story, &stage, ada).await?;
     opening::rules(&mut story, &stage, &cast).await?;
     let shelf = opening::delivery(&mut story, &stage, &cast).await?;
+    let opened = course::patient(&mut story, &stage, &cast).await?;
+    let session = course::session(&mut story, &stage, &cast, &opened).await?;
     let mut refused = Vec::new();
-    let dose = treatment::dose(&mut story, &stage, &cast, &mut refused).await?;
+    let dose = treatment::dose(&mut story, &stage, &cast, &session, &mut refused).await?;
     let treated = treatment::vial(&mut story, &stage, &cast, &shelf, dose, refused).await?;
     history::refusals(&mut story, &treated.refused)?;
     let account = history::vial(&mut story, &stage, &cast, &treated).await?;
@@ -82,6 +86,7 @@ async fn play(home: &Home, desk: &Desk) -> Result<Value, CliError> {
         "verifier_key": verifier_key,
         "server": server,
         "people": people,
+        "session": dose.session,
         "dose": {
             "name": dose.name,
             "exact": quantity(dose.exact_dose.as_ref()),

@@ -166,6 +166,7 @@ fn ledger_exit(error: &OpenError) -> Exit {
         OpenError::Store(error) => store_exit(error),
         OpenError::Request(error) => service_exit(error),
         OpenError::AnotherKey { .. } => Exit::Config,
+        OpenError::Key(error) => key_exit(error),
         OpenError::Origin(..) => Exit::Usage,
         OpenError::Thread(_) => Exit::Software,
     }

@@ -165,8 +165,8 @@ impl Answering {
 /// Options of every command that may pass a soft limit.
 #[derive(Args, Clone, Debug)]
 pub struct Overriding {
-    /// Soft limit passed on purpose, such as DOSE_ABOVE_USUAL=specialist-advice:note or
-    /// DOSE_CHANGED=tolerability@adverseEffects/41; repeat for each
+    /// Soft limit passed on purpose, such as DOSE_ABOVE_USUAL=specialist-advice:note, or for an
+    /// adverse effect `DOSE_CHANGED=tolerability@adverseEffects/41`; repeat for each
     #[arg(
         long = "override",
         value_name = "LIMIT=REASON[@EFFECT][:NOTE]",

@@ -4,6 +4,7 @@
 //! and the reason, before anything is signed.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 
@@ -70,6 +71,25 @@ pub(super) fn moment(text: &str) -> Result<Moment, String> {
     }
     let moment = jiff::Timestamp::from_str(text).map_err(|_| expected)?;
     Timestamp::from_micros(moment.as_microsecond()).map(Moment::At).map_err(|e| e.to_string())
+}
+
+/// A length of time: a whole number with `d`, `h`, `m` or `s`; or 0.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    let expected = "expected a number and its unit, such as 24h, 7d, 30m or 90s; or 0";
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let (number, seconds) = match text.split_at_checked(text.len().saturating_sub(1)) {
+        Some((number, "d")) => (number, 86_400),
+        Some((number, "h")) => (number, 3_600),
+        Some((number, "m")) => (number, 60),
+        Some((number, "s")) => (number, 1),
+        _ => return Err(expected.to_owned()),
+    };
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = number.parse::<u64>().ok().filter(|_| digits);
+    let seconds = number.and_then(|number| number.checked_mul(seconds)).ok_or(expected)?;
+    Ok(Duration::from_secs(seconds))
 }
 
 /// A day that may be named before the clock is read.
@@ -370,6 +390,16 @@ mod tests {
         assert_eq!(read("2026-11-20T22:15:00-05:00"), Ok(at));
         for text in ["2026-11-21T03:15:00", "yesterday", "5 ago", "-5 min ago", "5 days ago", ""] {
             assert!(moment(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_length_of_time_has_its_unit() {
+        assert_eq!(span("24h"), span("1d"));
+        assert_eq!(span("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(span("0"), Ok(Duration::ZERO));
+        for text in ["", "h", "24", "-1h", "+1h", "1.5h", "1w", "99999999999999999999d"] {
+            assert!(span(text).is_err(), "{text}");
         }
     }
 

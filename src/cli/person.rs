@@ -69,6 +69,9 @@ pub enum PersonCommand {
         /// Which key (base64), where the person has several
         #[arg(long, value_name = "BASE64")]
         public_key: Option<String>,
+        /// Since when it may have been in other hands: "2 h ago", or a time with its zone
+        #[arg(long, value_name = "TIME", value_parser = parse::moment)]
+        compromised_since: Option<parse::Moment>,
         #[command(flatten)]
         recording: Recording,
     },
@@ -154,12 +157,14 @@ pub(super) async fn run(command: PersonCommand, desk: &Desk) -> Result<(), CliEr
             let act = v1::EnrollKeyRequest { person, public_key, possession, ..Default::default() };
             session.record(act, &recording).await
         }
-        PersonCommand::Revoke { person, reason, public_key, recording } => {
+        PersonCommand::Revoke { person, reason, public_key, compromised_since, recording } => {
             let public_key = match public_key {
                 Some(text) => decode("--public-key", &text)?,
                 None => only_key(session, &person).await?,
             };
-            let act = v1::RevokeKeyRequest { public_key, reason, ..Default::default() };
+            let compromised_time = compromised_since.map(|moment| moment.resolve(session.now()));
+            let act =
+                v1::RevokeKeyRequest { public_key, reason, compromised_time, ..Default::default() };
             session.record(act, &recording).await
         }
     }

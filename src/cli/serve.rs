@@ -2,10 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
+use super::parse;
+use crate::service::AuditSchedule;
 use crate::telemetry::LogFormat;
 
 /// Serve a ledger until SIGTERM or Ctrl-C.
@@ -40,12 +43,27 @@ pub struct ServeArgs {
     /// they sign is kept in the folder `cosignatures`
     #[arg(long, value_name = "FILE")]
     pub cosigners: Option<PathBuf>,
+    /// How often the ledger audits what is new in it, such as 24h or 30m; 0 for never
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse::span)]
+    pub self_audit_every: Duration,
+    /// How often it audits all of it instead
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse::span)]
+    pub whole_audit_every: Duration,
     /// Form of the log on standard error
     #[arg(long, default_value = "text")]
     pub log: LogForm,
     /// How much is logged
     #[arg(long, default_value = "info")]
     pub log_level: LogLevel,
+}
+
+impl ServeArgs {
+    /// When the ledger audits itself.
+    #[must_use]
+    pub fn self_audit(&self) -> Option<AuditSchedule> {
+        let (every, whole_every) = (self.self_audit_every, self.whole_audit_every);
+        (!every.is_zero()).then_some(AuditSchedule { every, whole_every })
+    }
 }
 
 /// Form of the log.

@@ -58,6 +58,13 @@ pub(super) fn headline(outcome: &v1::Outcome) -> String {
             format!("{} by {} witnessed by {}", seen.waste, seen.wasted_by, seen.witnessed_by)
         }
         Made::VialReturned(back) => format!("{} is back in {}", back.vial, back.place),
+        Made::LedgerKeyRotated(keys) => {
+            format!("the ledger's key is {} from now on", keys.verifier_key)
+        }
+        Made::SelfAuditRecorded(audit) => {
+            let read = if audit.whole { "all of them read" } else { "the new ones read" };
+            format!("the ledger found its first {} entries good, {read}", audit.size)
+        }
         other => outcome::headline(other),
     }
 }

@@ -4,6 +4,7 @@
 
 mod bundle;
 mod cosigned;
+mod distrust;
 mod evidence;
 mod identities;
 mod report;
@@ -21,7 +22,9 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::session::verifier_key;
 use super::{Desk, parse};
-use crate::audit::{self, Audited, Explanation, IdentityReport, Options, Plan, Report, Verdict};
+use crate::audit::{
+    self, Audited, Distrusted, Explanation, IdentityReport, Options, Plan, Report, Verdict,
+};
 use crate::names::EntryName;
 use crate::tlog::{SignedNote, TlogProof};
 use cosigned::Cosigned;
@@ -44,6 +47,8 @@ use shown::Shown;
 /// In an export with identities opened, each is proved against the commitment in the entry that
 /// registered the patient.
 ///
+/// With --distrust-key, what rests on a key that may have been in other hands is listed as well.
+///
 /// Exit status: 0 good; 1 the evidence is bad; 2 no verdict possible, also where cosignatures are missing.
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
@@ -65,6 +70,8 @@ pub struct VerifyArgs {
     /// operator cannot write: the next audit believes it
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    distrust: distrust::DistrustArgs,
 }
 
 /// What was found out: about the evidence, and where that is good, about what came with it.
@@ -77,6 +84,8 @@ struct Examined {
     explanation: Option<Explanation>,
     /// Where the audit ended, if all that was asked of it is good.
     audited: Option<Audited>,
+    /// What rests on the key that is not relied on.
+    distrusted: Option<Distrusted>,
     /// What more there is to say of a bundle.
     bundle: Option<Box<bundle::Found>>,
 }
@@ -88,20 +97,24 @@ impl Examined {
 
     /// A report, and nothing else.
     fn of(report: Report) -> Self {
-        Self::by(audit::Examined { report, explanation: None, audited: None })
+        Self::by(audit::Examined { report, explanation: None, audited: None, distrusted: None })
     }
 
     /// What an audit found.
     fn by(examined: audit::Examined) -> Self {
-        let audit::Examined { report, explanation, audited } = examined;
+        let audit::Examined { report, explanation, audited, distrusted } = examined;
         let cosigned = Vec::new();
-        Self { report, cosigned, identities: None, explanation, audited, bundle: None }
+        let (identities, bundle) = (None, None);
+        Self { report, cosigned, identities, explanation, audited, distrusted, bundle }
     }
 
     /// The verdict on everything that was handed over.
     fn exit(&self, asked: Option<u64>) -> Exit {
         match (&self.report.verdict, &self.identities) {
             (Verdict::Good, Some(identities)) if !identities.holds() => Exit::No,
+            (Verdict::Good, _) if self.distrusted.as_ref().is_some_and(|it| !it.is_empty()) => {
+                Exit::No
+            }
             // The question was about an entry that is not there.
             (Verdict::Good, _) if asked.is_some() && self.explanation.is_none() => {
                 Exit::CouldNotTell
@@ -129,6 +142,9 @@ impl Examined {
             if let Some(bundle) = &self.bundle {
                 bundle.add_json(told);
             }
+            if let Some(found) = &self.distrusted {
+                distrust::add_json(found, told);
+            }
             if let Some(shown) = self.shown(asked) {
                 told.insert("explained".to_owned(), shown.json()?);
             }
@@ -149,6 +165,10 @@ impl Examined {
         let all = match &self.bundle {
             Some(bundle) => bundle.text(self, desk),
             None => self.told(&text(&self.report), desk),
+        };
+        let all = match &self.distrusted {
+            Some(found) => format!("{all}\n\n{}", distrust::text(found, &self.report)),
+            None => all,
         };
         match self.shown(asked) {
             Some(shown) => format!("{}\n\n{all}", shown.text()),
@@ -194,7 +214,9 @@ fn examine(args: &VerifyArgs, asked: Option<u64>, desk: &Desk) -> Result<Examine
     let under =
         policy.map_or(Ok(Vec::new()), |policy| cosigned::under(&policy, checkpoint.as_ref()));
     let since = args.since.as_deref().map(saved::read).transpose()?;
-    let (options, plan) = (Options { verifier_key, checkpoint }, Plan { explain: asked, since });
+    let distrust = args.distrust.read(desk.clock.now())?;
+    let options = Options { verifier_key, checkpoint };
+    let plan = Plan { explain: asked, since, distrust };
     let mut examined = Examined::by(evidence::judge(&args.ledger, &options, plan)?);
     // Only good evidence says which identities there are.
     let registered = examined.audited.as_ref().map(Audited::registrations);

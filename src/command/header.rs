@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::reader::Reader;
+use crate::time::Timestamp;
 
 /// Bytes of an origin at most.
 const MAX_ORIGIN_BYTES: usize = 255;
@@ -17,6 +18,13 @@ impl RequestId {
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// A new id of this moment. Two of one moment differ by the random bytes.
+    #[must_use]
+    pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
+        let millis = u64::try_from(now.micros() / 1_000).expect("a timestamp is not before 1970");
+        Self(*uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().as_bytes())
     }
 
     /// The 16 bytes.

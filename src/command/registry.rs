@@ -10,6 +10,7 @@ use crate::ledger::{KEY_POSSESSION_TYPE, possession_body};
 use crate::names::{EntryName, PersonName, PlaceName};
 use crate::pb::v1;
 use crate::role::Role;
+use crate::time::Timestamp;
 use crate::tlog::{Hash, KeyKind, PublicKey, VerifierKey};
 
 /// Offsets from UTC that are in use, in minutes.
@@ -83,6 +84,8 @@ pub struct RevokeKeyCommand {
     pub key: [u8; 32],
     /// Why.
     pub reason: String,
+    /// Since when it may have been in other hands.
+    pub compromised: Option<Timestamp>,
 }
 
 /// A place where vials are kept.
@@ -203,8 +206,13 @@ pub(super) fn revoke_key(reader: &mut Reader, bytes: &[u8]) -> Read {
     let (m, header) = open!(reader, bytes, v1::RevokeKeyRequest);
     let key = reader.bytes("public_key", &m.public_key);
     let reason = reader.text("reason", &m.reason, MAX_TEXT_CHARS);
+    let compromised = m
+        .compromised_time
+        .as_ref()
+        .and_then(|moment| reader.moment("compromised_time", Some(moment)));
     let act = key.zip(reason);
-    (header, act.map(|(key, reason)| Act::RevokeKey(RevokeKeyCommand { key, reason })))
+    let act = act.map(|(key, reason)| RevokeKeyCommand { key, reason, compromised });
+    (header, act.map(Act::RevokeKey))
 }
 
 pub(super) fn create_place(reader: &mut Reader, bytes: &[u8]) -> Read {

@@ -1,7 +1,7 @@
 //! Who signed, and whether they may.
 
 use super::registry::{proposed, right_to_approve};
-use super::{Case, Draft, Signer};
+use super::{Case, Draft, LEDGER_ACTS_SINCE, Signer};
 use crate::command::{Act, WasteSource};
 use crate::names::PersonName;
 use crate::pb::v1;
@@ -86,6 +86,8 @@ pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'st
         | Act::RecordAdverseEffect(_)
         | Act::DischargePatient(_) => TREATERS,
         Act::RecordMissedSession(_) => SCHEDULERS,
+        // No role gives this right: the ledger's own key does.
+        Act::RotateLedgerKey(_) | Act::RecordSelfAudit(_) => &[],
     }
 }
 
@@ -96,13 +98,28 @@ impl Case<'_> {
         if let Some(since) = record.revoked {
             return Err(Refusal::KeyRevoked { since });
         }
-        if self.command.header.ledger != self.state.origin() {
-            return Err(Refusal::AnotherLedger {
-                asked: self.command.header.ledger.clone(),
-                here: self.state.origin().to_owned(),
-            });
-        }
+        self.meant_for_here()?;
         Ok(Signer { name: record.person.clone() })
+    }
+
+    /// The ledger itself must have signed, with the key that is its own now.
+    pub(super) fn signed_by_the_ledger(&self) -> Result<(), Refusal> {
+        let key = self.state.ledger_key(self.request.key());
+        let key = key.filter(|_| self.version >= LEDGER_ACTS_SINCE).ok_or(Refusal::UnknownKey)?;
+        if let Some(since) = key.replaced {
+            return Err(Refusal::KeyRevoked { since });
+        }
+        self.meant_for_here()
+    }
+
+    fn meant_for_here(&self) -> Result<(), Refusal> {
+        if self.command.header.ledger == self.state.origin() {
+            return Ok(());
+        }
+        Err(Refusal::AnotherLedger {
+            asked: self.command.header.ledger.clone(),
+            here: self.state.origin().to_owned(),
+        })
     }
 
     pub(super) fn holds(&self, person: &PersonName, roles: &[Role]) -> bool {

@@ -86,7 +86,9 @@ pub fn replay(
     let wire = context.map(|context| context.sizes_in_stock.as_slice()).unwrap_or_default();
     let sizes = wire.iter().filter_map(|size| quantity_from_wire(size).ok());
     let sizes = sizes.filter_map(|size| Amount::try_from(size).ok()).collect();
-    let sum = Sum::of(protocol, product, inputs, sizes)?;
+    let first = context.and_then(|context| context.first_dose_limit.as_ref());
+    let first = first.and_then(|first| quantity_from_wire(first).ok());
+    let sum = Sum::of(protocol, product, inputs, sizes, first)?;
     let expires = expiry(protocol, moment);
     let requirement = requirement(record, protocol, sum.dose, context);
     let context = context.cloned();
@@ -138,7 +140,8 @@ fn work(state: &State, inputs: &DoseInputs, now: Timestamp) -> Result<Worked, Re
         treatment.readings(&mut soft)?;
     }
     let sizes = sizes_in_stock(state, record, product, state.day_of(now));
-    let sum = Sum::of(protocol, product, inputs, sizes.clone())?;
+    let first = treatment.as_ref().and_then(Treatment::first_dose_limit);
+    let sum = Sum::of(protocol, product, inputs, sizes.clone(), first)?;
     for crossing in &sum.working.crossed {
         let limit = match crossing.kind {
             LimitKind::SoftLow => "DOSE_BELOW_USUAL",

@@ -4,19 +4,19 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::authority::{ADMINISTRATORS, APPROVERS, PHARMACISTS, PRESCRIBERS, PUBLISHERS};
-use super::{COURSES_SINCE, Case, Draft, Signer};
+use super::{COURSES_SINCE, Case, Draft, LEDGER_ACTS_SINCE, Signer};
 use crate::command::{
     Act, ApproveCommand, Command, InitializeCommand, PlaceCommand, RevokeKeyCommand,
 };
 use crate::formulary::Formulary;
 use crate::names::{EntryName, PersonName};
-use crate::pb::v1::{self, outcome};
+use crate::pb::v1::{self, FlagKind, outcome};
 use crate::refusal::Refusal;
 use crate::role::Role;
 use crate::state::{
     Change, FormularyRecord, KeyRecord, PersonRecord, PlaceRecord, Proposal, SiteRecord, State,
 };
-use crate::tlog::empty_root;
+use crate::tlog::{VerifierKey, empty_root};
 
 /// Errors of a formulary that a refusal shows; the rest is counted.
 const SHOWN_ERRORS: usize = 5;
@@ -31,6 +31,11 @@ impl Case<'_> {
             let resource = format!("the ledger {}", self.state.origin());
             return Err(Refusal::Exists { resource });
         }
+        let own: VerifierKey = act.verifier_key.parse().expect("it was read when the request was");
+        let own_key = *own.public_key().as_bytes();
+        if own_key == act.key && self.version >= LEDGER_ACTS_SINCE {
+            return Err(Refusal::Exists { resource: "this public key".to_owned() });
+        }
         let site = SiteRecord {
             origin: self.command.header.ledger.clone(),
             verifier_key: act.verifier_key.clone(),
@@ -42,7 +47,7 @@ impl Case<'_> {
         let mut draft = Draft::new(outcome::Result::LedgerInitialized(v1::LedgerInitialized {
             administrator: act.administrator.to_string(),
         }));
-        draft.change(Change::Begin(Arc::new(site)));
+        draft.change(Change::Begin(Arc::new(site), own_key));
         self.put_new_person(
             &mut draft,
             &act.administrator,
@@ -64,7 +69,7 @@ impl Case<'_> {
         let approvers = self.approvers(act, &signer.name);
         if approvers.is_empty() {
             effect.flag(
-                v1::FlagKind::ActedAlone,
+                FlagKind::ActedAlone,
                 format!("{signer} acted alone: nobody else holds the right to approve this"),
             );
             return Ok(effect);
@@ -135,12 +140,18 @@ impl Case<'_> {
         if !others {
             self.keep_an_administrator(&person)?;
         }
+        if let Some(compromised) = act.compromised {
+            self.not_future("compromised_time", compromised)?;
+        }
         let mut draft = changed(&person, None, "");
+        if let Some(since) = act.compromised {
+            let key = hex(&act.key);
+            let words = format!("the key {key} may have been in other hands since {since}");
+            draft.flag(FlagKind::KeyCompromised, words);
+        }
         draft.touch(&person);
-        draft.change(Change::PutKey(
-            act.key,
-            KeyRecord { revoked: Some(self.now), ..record.clone() },
-        ));
+        let (revoked, compromised) = (Some(self.now), act.compromised);
+        draft.change(Change::PutKey(act.key, KeyRecord { revoked, compromised, ..record.clone() }));
         Ok(draft)
     }
 
@@ -259,15 +270,17 @@ impl Case<'_> {
         self.state.person(person).ok_or_else(unknown)
     }
 
-    fn key_is_new(&self, key: &[u8; 32]) -> Result<(), Refusal> {
-        match self.state.key(key) {
-            Some(_) => Err(Refusal::Exists { resource: "this public key".to_owned() }),
-            None => Ok(()),
+    /// A key is one person's or the ledger's, and nobody else's, for ever.
+    pub(super) fn key_is_new(&self, key: &[u8; 32]) -> Result<(), Refusal> {
+        let the_ledgers = self.version >= LEDGER_ACTS_SINCE && self.state.ledger_key(key).is_some();
+        if self.state.key(key).is_none() && !the_ledgers {
+            return Ok(());
         }
+        Err(Refusal::Exists { resource: "this public key".to_owned() })
     }
 
     fn new_key(&self, person: &PersonName) -> KeyRecord {
-        KeyRecord { person: person.clone(), enrolled: self.now, revoked: None }
+        KeyRecord { person: person.clone(), enrolled: self.now, revoked: None, compromised: None }
     }
 
     fn put_new_person(

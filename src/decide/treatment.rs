@@ -102,7 +102,7 @@ impl<'a> Treatment<'a> {
         context: &mut v1::DoseContext,
         soft: &mut SoftLimits,
     ) -> Result<(), Refusal> {
-        self.first_dose(sum.dose)?;
+        context.first_dose_limit = self.first_dose_limit().map(quantity_to_wire);
         if let Some(last) = self.patient.last_weight {
             let kilograms = last.to_quantity(Unit::Kilogram).map_err(broken)?;
             context.last_weight = Some(quantity_to_wire(kilograms));
@@ -153,20 +153,9 @@ impl<'a> Treatment<'a> {
         Ok(())
     }
 
-    /// The very first dose of a course has a limit of its own.
-    fn first_dose(&self, dose: Quantity) -> Result<(), Refusal> {
-        let Some(limit) = self.phase.first_dose.filter(|_| self.course.dosed() == 0) else {
-            return Ok(());
-        };
-        let above = dose.convert(limit.unit()).map(|dose| dose.value() > limit.value());
-        if above.map_err(broken)? {
-            return Err(Refusal::OverHardLimit {
-                dose: dose.to_string(),
-                limit: limit.to_string(),
-                what: "the first dose of a course".to_owned(),
-            });
-        }
-        Ok(())
+    /// The limit of its own that the very first dose of a course has.
+    pub(super) fn first_dose_limit(&self) -> Option<Quantity> {
+        self.phase.first_dose.filter(|_| self.course.dosed() == 0)
     }
 }
 
@@ -184,7 +173,7 @@ pub(super) fn open_session(
     }
 }
 
-/// Whether the session is ready for its dose: none was handed out, no alert is open, everything was read.
+/// Whether the session is ready for its dose: none was given or is in hands, no alert is open, everything was read.
 fn ready<'a>(
     state: &State,
     session: &'a Session,
@@ -196,8 +185,9 @@ fn ready<'a>(
         return Err(TreatmentRefusal::AlertOpen { alert: alert.name, action }.into());
     }
     if let Some(calculation) = session.calculation {
-        let handed_out = state.calculation(calculation.0).is_some_and(|it| !it.dispensed.is_zero());
-        if handed_out || session.first_dose.is_some() {
+        // What was wasted before anything of it was given, or brought back, is no dose.
+        let in_hands = state.calculation(calculation.0).is_some_and(|it| it.open > 0);
+        if in_hands || session.first_dose.is_some() {
             return Err(TreatmentRefusal::DuplicateDose { calculation }.into());
         }
     }

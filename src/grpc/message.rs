@@ -43,6 +43,7 @@ fn person_key(key: [u8; 32], record: &KeyRecord) -> v1::PersonKey {
         public_key: key.to_vec(),
         enrolled_time: Some(timestamp_to_wire(record.enrolled)),
         revoked_time: record.revoked.map(timestamp_to_wire),
+        compromised_time: record.compromised.map(timestamp_to_wire),
     }
 }
 

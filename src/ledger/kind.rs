@@ -5,7 +5,8 @@ use std::fmt;
 /// Package of the API, as in method paths and message names.
 const PACKAGE: &str = "vialedger.v1.";
 
-/// An act that a person can sign. Its request message and its gRPC method carry the same name.
+/// An act that a person can sign, or the ledger itself. Its request message and its gRPC method, where it has one, carry
+/// the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RequestKind {
     /// The first act in a ledger; never taken over gRPC.
@@ -68,11 +69,15 @@ pub enum RequestKind {
     DischargePatient,
     /// A monitoring form that was sent.
     RecordFormSent,
+    /// Another key in the place of the ledger's own; the ledger's act.
+    RotateLedgerKey,
+    /// An audit of the ledger by itself; the ledger's act.
+    RecordSelfAudit,
 }
 
 impl RequestKind {
     /// Every kind, in the order of the API's description.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::InitializeLedger,
         Self::EnrollPerson,
         Self::ChangeRoles,
@@ -103,6 +108,8 @@ impl RequestKind {
         Self::RecordAdverseEffect,
         Self::DischargePatient,
         Self::RecordFormSent,
+        Self::RotateLedgerKey,
+        Self::RecordSelfAudit,
     ];
 
     /// Service and full message name.
@@ -144,6 +151,8 @@ impl RequestKind {
             }
             Self::DischargePatient => ("CourseService", "vialedger.v1.DischargePatientRequest"),
             Self::RecordFormSent => ("CourseService", "vialedger.v1.RecordFormSentRequest"),
+            Self::RotateLedgerKey => ("", "vialedger.v1.RotateLedgerKeyRequest"),
+            Self::RecordSelfAudit => ("", "vialedger.v1.RecordSelfAuditRequest"),
         }
     }
 
@@ -160,7 +169,7 @@ impl RequestKind {
     }
 
     /// The kind that a gRPC method path records, such as `/vialedger.v1.CustodyService/DispenseVial`; nothing for
-    /// reads, and nothing for the first act.
+    /// reads, and nothing for the first act and the ledger's own.
     #[must_use]
     pub fn from_method(path: &str) -> Option<Self> {
         let (service, method) = path.strip_prefix('/')?.split_once('/')?;
@@ -169,8 +178,14 @@ impl RequestKind {
         (!service.is_empty() && kind.names().0 == service).then_some(kind)
     }
 
+    /// Whether the ledger itself acts: then the signer is the ledger's own key, and nobody else's.
+    #[must_use]
+    pub const fn is_the_ledgers(self) -> bool {
+        matches!(self, Self::RotateLedgerKey | Self::RecordSelfAudit)
+    }
+
     /// The gRPC method that takes the act in, such as `/vialedger.v1.CustodyService/DispenseVial`; none for the first
-    /// act, which is never taken over gRPC.
+    /// act and for the ledger's own, which are never taken over gRPC.
     #[must_use]
     pub fn method(self) -> Option<String> {
         let service = Some(self.names().0).filter(|service| !service.is_empty())?;
@@ -203,11 +218,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_is_found_by_its_message_and_all_but_the_first_by_their_method() {
+    fn every_kind_is_found_by_its_message_and_all_that_are_called_by_their_method() {
         for kind in RequestKind::ALL {
             assert_eq!(RequestKind::from_message_name(kind.message_name()), Some(kind));
             let path = format!("/vialedger.v1.{}/{}", kind.names().0, kind.short_name());
-            let expected = (kind != RequestKind::InitializeLedger).then_some(kind);
+            let called = kind != RequestKind::InitializeLedger && !kind.is_the_ledgers();
+            let expected = called.then_some(kind);
             assert_eq!(RequestKind::from_method(&path), expected, "{path}");
             assert_eq!(kind.method(), expected.map(|_| path));
         }

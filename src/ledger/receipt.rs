@@ -44,6 +44,14 @@ pub enum ReceiptError {
         /// The key's name.
         key: String,
     },
+    /// A key of the ledger signed a checkpoint of a size at which it was not the ledger's.
+    #[error("{key} was not the ledger's key at {size} entries, and signed their checkpoint")]
+    KeyNotThen {
+        /// The key.
+        key: String,
+        /// Size of the checkpoint.
+        size: u64,
+    },
 }
 
 impl Receipt {

@@ -1,6 +1,7 @@
 //! Every way in which the service does not do what it was asked.
 
 use crate::command::Violation;
+use crate::key::KeyError;
 use crate::ledger::Receipt;
 use crate::refusal::Refusal;
 use crate::store::StoreError;
@@ -80,7 +81,10 @@ pub enum OpenError {
     /// The first request.
     #[error(transparent)]
     Request(#[from] ServiceError),
-    /// The key is not the one that entry 0 or the request names.
+    /// A key file.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The key is not the one that entry 0, the newest rotation or the request names.
     #[error(
         "the ledger's key is {found}, expected {expected}; use the key that belongs to this ledger"
     )]

@@ -1,6 +1,6 @@
 //! The beginning of a ledger.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
@@ -10,11 +10,11 @@ use super::published::Published;
 use super::writer::sign;
 use crate::command::{Act, Command, Violation};
 use crate::decide::decide;
-use crate::ledger::{ParsedEntry, Receipt, SignedRequest};
+use crate::ledger::{Receipt, SignedRequest};
 use crate::state::{State, Subject};
-use crate::store::{LedgerFolder, NewLedger, Reader, Store, StoreError};
+use crate::store::{LedgerFolder, NewLedger, Reader, Store, StoreError, is_signed_by, named_key};
 use crate::time::Timestamp;
-use crate::tlog::{NoteSigner, Tree, VerifierKey, no_tiles};
+use crate::tlog::{NoteSigner, Tree, no_tiles};
 
 /// Creates a ledger in this folder, which must exist: entry 0 is the request, which the first administrator signed, and
 /// checkpoint 1 is signed with the ledger's own key. Refuses a folder that holds a ledger. The signing key is the
@@ -46,19 +46,21 @@ pub fn init(
     let folder = LedgerFolder::new(dir);
     Store::create(&folder, &first)?;
     // A crash here leaves a ledger without its `ledger.vkey`; opening it writes that file.
-    write_verifier_key(&folder, signer.verifier_key())?;
+    write_verifier_key(&folder, &published.state)?;
     let receipt = published.receipt(0, step.entry.bytes().clone(), no_tiles);
     Ok(receipt.expect("the only entry is proved by nothing but itself"))
 }
 
-/// The signer of the ledger in a file. Entry 0 names its origin and its key.
+/// The signer of the ledger in a file, which must be the one that is the ledger's now.
 pub(super) fn signer_of(reader: &Reader, key: &SigningKey) -> Result<NoteSigner, OpenError> {
-    let bad = |finding: String| OpenError::Store(StoreError::Evidence { index: Some(0), finding });
-    let entry = reader.entry(0)?.ok_or_else(|| bad("missing".to_owned()))?;
-    let request = ParsedEntry::parse(entry).map_err(|error| bad(error.to_string()))?.request;
-    let command = Command::parse(request.kind(), request.bytes());
-    let command = command.map_err(|_| bad("its request cannot be read".to_owned()))?;
-    signer(&command, key)
+    let named = named_key(reader)?;
+    let signer = NoteSigner::new(named.name().clone(), key.clone());
+    let own = signer.verifier_key();
+    // The name may be out of date where the derived tables are lost; the newest checkpoint is not.
+    if *own == named || (is_signed_by(reader, own) && !is_signed_by(reader, &named)) {
+        return Ok(signer);
+    }
+    Err(OpenError::AnotherKey { expected: named.to_string(), found: own.to_string() })
 }
 
 /// The ledger's signer, which must be the key that the request names.
@@ -79,21 +81,29 @@ fn signer(command: &Command, key: &SigningKey) -> Result<NoteSigner, OpenError> 
     Err(OpenError::AnotherKey { expected: act.verifier_key.clone(), found })
 }
 
-/// Writes `ledger.vkey` where it is missing: it is derived from entry 0, and what the owner hands out. One that names
-/// another key is not overwritten.
-pub(super) fn write_verifier_key(
-    folder: &LedgerFolder,
-    key: &VerifierKey,
-) -> Result<(), OpenError> {
+/// Writes `ledger.vkey` where it is missing, or still names a key that another took the place of: it is derived from the
+/// entries, and what the owner hands out. One that names a foreign key is not overwritten.
+pub(super) fn write_verifier_key(folder: &LedgerFolder, state: &State) -> Result<(), OpenError> {
     let path = folder.verifier_key();
-    let failed = |source| StoreError::Io { path: path.clone(), source };
-    let line = match std::fs::read_to_string(&path) {
-        Ok(line) => line,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Ok(std::fs::write(&path, format!("{key}\n")).map_err(failed)?);
-        }
-        Err(error) => return Err(failed(error).into()),
+    let found = match std::fs::read_to_string(&path) {
+        Ok(line) => line.trim_end().to_owned(),
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(source) => return Err(StoreError::Io { path, source }.into()),
     };
-    let (expected, found) = (line.trim_end().to_owned(), key.to_string());
-    if expected == found { Ok(()) } else { Err(OpenError::AnotherKey { expected, found }) }
+    let own = state.site().map_or("", |site| &site.verifier_key);
+    if found == own {
+        return Ok(());
+    }
+    if !found.is_empty() && state.ledger_keys().all(|key| key.verifier_key != found) {
+        return Err(OpenError::AnotherKey { expected: found, found: own.to_owned() });
+    }
+    // A crash before the new file has its name leaves the old one, and this is done again at the next start.
+    let new = folder.root().join("ledger.vkey.new");
+    let failed = |source| StoreError::Io { path: path.clone(), source };
+    let written = std::fs::File::create(&new).and_then(|mut file| {
+        writeln!(file, "{own}")?;
+        file.sync_all()
+    });
+    written.and_then(|()| std::fs::rename(&new, &path)).map_err(failed)?;
+    Ok(folder.sync()?)
 }

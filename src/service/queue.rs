@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::error::ServiceError;
 use super::published::Published;
@@ -57,20 +57,20 @@ pub enum WriteStatus {
 
 /// Whether writes are taken, as the writer and everybody else sees it.
 #[derive(Debug)]
-pub(super) struct Status(RwLock<WriteStatus>);
+pub(super) struct Status(watch::Sender<WriteStatus>);
 
 impl Status {
     pub(super) fn accepting() -> Self {
-        Self(RwLock::new(WriteStatus::Accepting))
+        Self(watch::Sender::new(WriteStatus::Accepting))
     }
 
     pub(super) fn get(&self) -> WriteStatus {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.borrow().clone()
     }
 
     /// Nothing, or why a write is refused.
     pub(super) fn refusal(&self) -> Option<ServiceError> {
-        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.0.borrow() {
             WriteStatus::Accepting => None,
             WriteStatus::Draining => Some(ServiceError::Draining),
             WriteStatus::EvidenceBad(why) => Some(ServiceError::EvidenceBad(why.clone())),
@@ -80,10 +80,23 @@ impl Status {
 
     /// Moves on. What stopped the writes first stays the reason.
     pub(super) fn set(&self, status: WriteStatus) {
-        let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*now, WriteStatus::Accepting | WriteStatus::Draining) {
-            *now = status;
-        }
+        self.0.send_if_modified(|now| {
+            let open = matches!(*now, WriteStatus::Accepting | WriteStatus::Draining);
+            if open {
+                *now = status;
+            }
+            open
+        });
+    }
+
+    /// Waits until writes are refused until somebody looks after the ledger.
+    pub(super) async fn stopped(&self) {
+        let mut seen = self.0.subscribe();
+        let over = |now: &WriteStatus| {
+            matches!(now, WriteStatus::EvidenceBad(_) | WriteStatus::Stopped(_))
+        };
+        // The sender is `self`, so that it is there for as long as this waits.
+        let _ = seen.wait_for(over).await;
     }
 }
 

@@ -275,7 +275,7 @@ fn decide_one(
 }
 
 /// When an entry is recorded: now, and always after the last one.
-fn recording_time(last: Timestamp, now: Timestamp) -> Result<Timestamp, ServiceError> {
+pub(super) fn recording_time(last: Timestamp, now: Timestamp) -> Result<Timestamp, ServiceError> {
     if now > last {
         return Ok(now);
     }
@@ -286,7 +286,7 @@ fn recording_time(last: Timestamp, now: Timestamp) -> Result<Timestamp, ServiceE
 }
 
 /// Adds an accepted entry to the batch, the state and the tree.
-fn append(
+pub(super) fn append(
     batch: &mut Batch<'_>,
     state: &mut State,
     tree: &mut Tree,

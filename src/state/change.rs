@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Calculation, FormularyRecord, KeyRecord, PatientRecord, PersonRecord, PlaceRecord, Proposal,
-    SiteRecord, State,
+    Calculation, FormularyRecord, KeyRecord, LedgerKey, PatientRecord, PersonRecord, PlaceRecord,
+    Proposal, SelfAudit, SiteRecord, State,
 };
 use crate::course::{Course, Session};
 use crate::ledger::SealedEntry;
@@ -14,8 +14,12 @@ use crate::vial::Vial;
 /// One change of the state. The rules say what the new value is; nothing is worked out here.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// The ledger begins at this site.
-    Begin(Arc<SiteRecord>),
+    /// The ledger begins at this site, with this public key.
+    Begin(Arc<SiteRecord>, [u8; 32]),
+    /// The ledger's key is this from now on.
+    RotateKey(LedgerKey),
+    /// The ledger audited itself.
+    RecordSelfAudit(SelfAudit),
     /// A person is, or is now, this.
     PutPerson(PersonName, PersonRecord),
     /// A key is, or is now, this.
@@ -47,7 +51,18 @@ pub enum Change {
 impl State {
     pub(super) fn make(&mut self, change: &Change, entry: &SealedEntry) {
         match change {
-            Change::Begin(site) => self.site = Some(Arc::clone(site)),
+            Change::Begin(site, key) => {
+                self.site = Some(Arc::clone(site));
+                self.put_ledger_key(LedgerKey {
+                    key: *key,
+                    verifier_key: site.verifier_key.clone(),
+                    entry: entry.index(),
+                    began: entry.recorded_time(),
+                    replaced: None,
+                });
+            }
+            Change::RotateKey(key) => self.put_ledger_key(key.clone()),
+            Change::RecordSelfAudit(audit) => self.self_audit = Some(audit.clone()),
             Change::PutPerson(name, person) => {
                 self.people.insert(name.clone(), person.clone());
             }

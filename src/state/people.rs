@@ -16,7 +16,7 @@ use crate::tlog::Hash;
 pub struct SiteRecord {
     /// Origin of the ledger.
     pub origin: String,
-    /// Verifier key of the ledger, as a C2SP vkey line.
+    /// Verifier key of the ledger now, as a C2SP vkey line.
     pub verifier_key: String,
     /// Name as on the registration.
     pub display_name: String,
@@ -54,6 +54,8 @@ pub struct KeyRecord {
     pub enrolled: Timestamp,
     /// When it was revoked; nothing while it is valid.
     pub revoked: Option<Timestamp>,
+    /// Since when it may have been in other hands, as whoever revoked it said.
+    pub compromised: Option<Timestamp>,
 }
 
 /// A place where vials are kept.

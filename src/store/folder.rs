@@ -46,6 +46,12 @@ impl LedgerFolder {
         self.root.join("ledger.key")
     }
 
+    /// `ledger.key.new`: a signing key that is to take the place of `ledger.key`, until it has.
+    #[must_use]
+    pub fn next_signing_key(&self) -> PathBuf {
+        self.root.join("ledger.key.new")
+    }
+
     /// `identities.db`: the identities of patients, encrypted; no part of the ledger.
     #[must_use]
     pub fn identities(&self) -> PathBuf {
@@ -70,12 +76,12 @@ impl LedgerFolder {
     }
 
     /// Takes the folder for this process until the lock is dropped; refused while anyone else has it.
-    pub(super) fn lock(&self) -> Result<FolderLock, StoreError> {
+    pub fn lock(&self) -> Result<FolderLock, StoreError> {
         lock(&self.root, "ledger.lock")
     }
 
-    /// Makes the names of new files in the folder durable.
-    pub(super) fn sync(&self) -> Result<(), StoreError> {
+    /// Makes the names of files in the folder durable.
+    pub fn sync(&self) -> Result<(), StoreError> {
         let synced = File::open(&self.root).and_then(|folder| folder.sync_all());
         synced.map_err(|source| StoreError::Io { path: self.root.clone(), source })
     }
@@ -110,7 +116,7 @@ pub(super) fn lock(folder: &Path, file: &str) -> Result<FolderLock, StoreError> 
 
 /// The right to write in a ledger's or a cosigner's folder, held for as long as this lives.
 #[derive(Debug)]
-pub(super) struct FolderLock {
+pub struct FolderLock {
     _file: File,
 }
 

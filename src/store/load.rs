@@ -12,13 +12,14 @@ use super::read::Reader;
 use super::snapshot::{self, SnapshotParts};
 use crate::audit;
 use crate::decide::RULES_VERSION;
-use crate::state::{State, Step};
+use crate::ledger::ParsedEntry;
+use crate::state::{LEDGER_KEY, State, Step};
 use crate::tlog::{
     Checkpoint, FullTile, Hash, NoteSigner, SignedNote, TILE_HASHES, Tree, VerifierKey, leaf_hash,
 };
 
 /// Version of the state's serialised form. Raised with every change to what [`State`] is made of.
-const STATE_FORMAT: u32 = 2;
+const STATE_FORMAT: u32 = 3;
 
 /// What the ledger's file amounts to.
 #[derive(Debug)]
@@ -81,7 +82,39 @@ pub fn load(reader: &Reader, key: &VerifierKey) -> Result<Loaded, StoreError> {
     let mut replay = Replay::default();
     replay.run(reader, signed.size, |_, _| Ok(()))?;
     signed.require_root(&replay.tree).map_err(StoreError::evidence)?;
+    require_key(&replay.state, key).map_err(StoreError::evidence)?;
     Ok(signed.loaded(replay, None, unusable))
+}
+
+/// The ledger's own key as the file says it is now: that of the newest rotation, or of entry 0. It is found through a
+/// derived table and believed by nobody: [`load()`] asks the entries themselves.
+pub fn named_key(reader: &Reader) -> Result<VerifierKey, StoreError> {
+    let mut newest = 0;
+    let size = reader.size()?;
+    reader.visit_subject(LEDGER_KEY, 0..size, |index, _| {
+        newest = index;
+        Ok::<_, StoreError>(ControlFlow::Continue(()))
+    })?;
+    let bad = |finding: String| StoreError::bad_entry(newest, &finding);
+    let entry = reader.entry(newest)?.ok_or_else(|| bad("missing".to_owned()))?;
+    let entry = ParsedEntry::parse(entry).map_err(|error| bad(error.to_string()))?;
+    let key = audit::ledger_key(&entry);
+    key.ok_or_else(|| bad("it does not name the ledger's key".to_owned()))
+}
+
+/// Whether the newest checkpoint is signed by a key and is of all entries.
+#[must_use]
+pub fn is_signed_by(reader: &Reader, key: &VerifierKey) -> bool {
+    Signed::read(reader, key).is_ok()
+}
+
+/// A key that another took the place of signs the checkpoint of the size right after; what follows is not its.
+fn require_key(state: &State, key: &VerifierKey) -> Result<(), String> {
+    let now = state.site().map_or("", |site| &site.verifier_key);
+    if now == key.to_string() {
+        return Ok(());
+    }
+    Err(format!("the ledger's key is {now}, and not {key}"))
 }
 
 /// The state that an entry was decided by, folded anew from the first entry on. It takes as long as the ledger was then:
@@ -190,7 +223,8 @@ fn resume(
         Err(StoreError::Evidence { finding, .. }) => return Ok(Err(finding)),
         other => other?,
     }
-    Ok(signed.require_root(&replay.tree).map(|()| replay))
+    let good = signed.require_root(&replay.tree).and_then(|()| require_key(&replay.state, key));
+    Ok(good.map(|()| replay))
 }
 
 /// The tree over the first `size` entries: from the stored tiles, and the entries after the last full one.

@@ -292,6 +292,18 @@ impl NoteSigner {
         &self.verifier_key
     }
 
+    /// The half that signs.
+    #[must_use]
+    pub const fn signing_key(&self) -> &SigningKey {
+        &self.signing_key
+    }
+
+    /// Adds this key's signature to a note that another has signed.
+    pub fn also_sign(&self, note: &mut SignedNote) -> Result<(), NoteError> {
+        let signature: [u8; SIGNATURE_BYTES] = sign(&self.signing_key, note.text().as_bytes());
+        note.add_signature(NoteSignature::by(&self.verifier_key, signature.to_vec()))
+    }
+
     /// Signs a text of at least one line, each ended by a newline.
     pub fn sign(&self, text: &str) -> Result<SignedNote, NoteError> {
         check_text(text)?;

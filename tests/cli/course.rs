@@ -254,7 +254,9 @@ fn two_people_work_a_dose_out_and_nothing_is_dispensed_until_both_agree() {
     // The second person does not get to see the first result, and the first person cannot be the second.
     let refused = open.run("nina", &["dose", "show", name]).expect(1).stderr;
     says(&refused, &["CHECK_REQUIRED"]);
-    says(&told(&open, "nina", &["session", "show", &session]), &["is not shown before it"]);
+    let hidden = told(&open, "nina", &["session", "show", &session]);
+    says(&hidden, &[&format!("vialedger dose check {name}"), "is not shown before"]);
+    assert!(!hidden.contains("72.5 kg") && !hidden.contains("mg"), "{hidden}");
     let refused = check("petra", name, "20 mL").expect(1).stderr;
     says(&refused, &["SELF_CHECK", "a second person must work it out anew"]);
     let dispense = ["dispense", &vial, "--to", "nina", "--patient", "p7", "--dose", name];
@@ -382,7 +384,7 @@ fn a_slip_is_answered_with_what_was_expected_and_nothing_is_recorded() {
         says(&ended.stderr, parts);
     }
     let gone = dose_arguments(&["dose", "preview"], "sessions/4711", "0.5 mg/kg");
-    says(&open.run("petra", &gone).expect(1).stderr, &["sessions/4711 is not open", "course due"]);
+    says(&open.run("petra", &gone).expect(1).stderr, &["sessions/4711"]);
     assert_eq!(size(), before);
 }
 

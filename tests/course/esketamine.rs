@@ -3,6 +3,7 @@
 use vialedger::pb::v1::{self, FlagKind, OverrideReason, outcome};
 use vialedger::wire::date_to_wire;
 
+use crate::pages::{Pages, keep, says};
 use crate::requests::{calculate, discharge, observe, passing, spray, well_but};
 use crate::ward::{Visit, Ward};
 
@@ -91,6 +92,7 @@ async fn nine_weeks_of_esketamine() {
     assert_eq!(page.doses.len(), 2);
     assert!(page.doses.iter().all(|dose| dose.lot == "E2201"));
     assert!(page.schedule.iter().all(|item| item.state() == v1::DueState::Done), "{page:?}");
+    what_is_printed(&ward, &course).await;
     ward.close().await;
 }
 
@@ -199,4 +201,30 @@ async fn gone_early(ward: &mut Ward, visit: &Visit<'_>) -> String {
         ("people/cleo", v1::SessionState::Discharged)
     );
     session
+}
+
+/// The form's data are complete with the lots, and say what is missing where the patient left early.
+async fn what_is_printed(ward: &Ward, course: &str) {
+    let pages = Pages::of(ward, course).await;
+    let (data, page) = pages.form(ward, 4, None);
+    keep("esketamine-form.html", &page);
+    keep("esketamine-form.json", &format!("{data:#}"));
+    says(&page, &["E2201", "84 mg", "identity"]);
+    assert_eq!(data.to_string().matches("E2201").count(), 3, "{data:#}");
+    let identity = v1::PatientIdentity {
+        display_name: "Theodore Vanterpool".into(),
+        address: "133 Elm Street, Springfield".into(),
+        birth_date: Some(v1::Date { year: 1982, month: 5, day: 20 }),
+        identifiers: Vec::new(),
+    };
+    let (opened, page) = pages.form(ward, 3, Some(&identity));
+    keep("esketamine-form-early.html", &page);
+    says(&page, &["Theodore Vanterpool"]);
+    assert!(opened.to_string().contains("Theodore Vanterpool"));
+    let leaflet = pages.leaflet();
+    keep("esketamine-leaflet.html", &leaflet);
+    says(&leaflet, &["Do not drive or use machines until the next day", "adult you trust"]);
+    keep("esketamine-course.html", &pages.course(ward));
+    keep("esketamine-session-3.html", &pages.session(ward, 3));
+    says(&pages.session(ward, 3), &["must fetch the children", "people/dora", "only 90 min"]);
 }

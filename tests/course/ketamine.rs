@@ -4,6 +4,7 @@
 use vialedger::pb::v1::{self, FlagKind, OverrideReason, outcome};
 use vialedger::wire::{date_to_wire, timestamp_to_wire};
 
+use crate::pages::{Pages, keep, says};
 use crate::requests::{calculate, discharge, effect, infusion, observe, passing, start, well_but};
 use crate::ward::{Visit, Ward};
 
@@ -106,6 +107,7 @@ async fn a_course_of_six_infusions_and_maintenance() {
     assert_eq!(no.reason, "COURSE_CLOSED");
 
     what_the_course_says(&ward, &course, &first).await;
+    what_is_printed(&ward, &course).await;
     ward.close().await;
 }
 
@@ -312,4 +314,18 @@ async fn what_the_course_says(ward: &Ward, course: &str, first: &str) {
         assert_eq!(replay.today_refusal, "");
         assert_eq!(replay.today.unwrap().measured_amount, replay.recorded.unwrap().measured_amount);
     }
+}
+
+async fn what_is_printed(ward: &Ward, course: &str) {
+    let pages = Pages::of(ward, course).await;
+    let alert = pages.session(ward, 2);
+    keep("ketamine-session-2.html", &alert);
+    says(&alert, &["oxygen-low", "88", "K0117", "people/cleo", "2.6 mL", "160", "nausea", "<svg"]);
+    says(&alert, &["oxygen given, saturation back within two minutes, infusion ended"]);
+    let checked = pages.session(ward, 6);
+    keep("ketamine-session-6.html", &checked);
+    says(&checked, &["0.55 mg/kg", "people/dora", "differs in weight.quantity"]);
+    let whole = pages.course(ward);
+    keep("ketamine-course.html", &whole);
+    says(&whole, &["0.4 mg/kg", "<svg", "sessions/", "did not come"]);
 }

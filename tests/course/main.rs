@@ -16,6 +16,7 @@ mod esketamine;
 mod hazards;
 mod identities;
 mod ketamine;
+mod pages;
 mod requests;
 mod routes;
 mod ward;

@@ -25,7 +25,7 @@ use vialedger::wire::timestamp_to_wire;
 
 use crate::requests::{self, quantity};
 
-const ORIGIN: &str = "ledger.example.org/ward";
+pub(crate) const ORIGIN: &str = "ledger.example.org/ward";
 /// A Monday morning.
 pub(crate) const START: &str = "2027-03-01T09:00:00Z";
 

@@ -57,7 +57,7 @@ fn live(ops: &[Op]) {
 }
 
 /// Each vial balances, has one holder for the whole, and is counted where it is.
-fn balances(book: &Book) {
+pub(crate) fn balances(book: &Book) {
     let mut on_hand: BTreeMap<(PlaceName, ProductName), Recount> = BTreeMap::new();
     for vial in book.state.vials_from(VialName { delivery: 0, number: 0 }) {
         let balance = vial.balance();

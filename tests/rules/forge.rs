@@ -6,19 +6,107 @@ use prost::Message as _;
 use vialedger::audit::{CheckpointRow, EntryRow, Fault, Report, Verdict};
 use vialedger::ledger::{RequestKind, SignedRequest};
 use vialedger::pb::v1::{self, Role};
+use vialedger::state::Step;
+use vialedger::time::Timestamp;
 use vialedger::tlog::{NoteSigner, SignedNote, Tree, VerifierKey, empty_root, leaf_hash};
 
+use crate::course;
 use crate::requests::{
-    self, KETALAR, approve, calculate_with, change_roles, create_place, enroll, enroll_key,
-    publish, receive, revoke, take_back, witness,
+    self, KETALAR, approve, change_roles, create_place, enroll, enroll_key, publish, receive,
+    revoke, take_back, witness,
 };
 use crate::support::{
-    Book, audit_numbered, calculation, decode, dispensing, key, note_signer, row_of, sign_root,
-    waste,
+    Book, MINUTE, audit_numbered, calculation, decode, dispensing, key, note_signer, row_of,
+    sign_root, waste,
 };
 
-/// A protocol whose formulary is short.
+/// A protocol whose formulary is short, and one that a plan uses.
 const INJECTION: &str = "protocols/ket-psa-im";
+const IN_A_SESSION: &str = "protocols/im";
+
+/// A plan as short as one can be written, with a check, an alert and a form.
+const SHORT_PLAN: &str = r#"
+[[measure]]
+id = "spo2"
+name = "S"
+unit = "%"
+lowest = 30
+highest = 100
+source = "s"
+
+[[monitoring]]
+id = "m"
+title = "M"
+before = ["spo2"]
+before_minutes = 60
+late_minutes = 5
+source = "s"
+
+[[monitoring.due]]
+minutes = [15]
+measures = ["spo2"]
+
+[[monitoring.criterion]]
+id = "c"
+when = "during"
+measure = "spo2"
+below = 90
+action = "a"
+source = "s"
+
+[monitoring.discharge]
+minimum_minutes = 30
+observed_minutes = 30
+measures = ["spo2"]
+escort = true
+no_driving = true
+source = "s"
+
+[monitoring.leaflet]
+do = ["a"]
+do_not = ["b"]
+source = "s"
+
+[[plan]]
+id = "p"
+title = "P"
+drug = "ketamine"
+monitoring = "m"
+source = "s"
+
+[[plan.phase]]
+id = "a"
+title = "A"
+protocol = "im"
+sessions_min = 1
+sessions_max = 9
+interval_days = 1
+soft_min_days = 1
+hard_min_days = 1
+soft_max_days = 9
+source = "s"
+
+[plan.history]
+weight_change_percent = 20
+rises_alone = 2
+ask_after = []
+source = "s"
+
+[plan.form]
+title = "F"
+due_days = 7
+source = "s"
+"#;
+
+/// The formulary of [`INJECTION`], with its protocol once more for the plan.
+fn formulary() -> String {
+    let text = requests::formulary_of(&[KETALAR], &[INJECTION]);
+    let (_, protocol) = text.split_once("[[protocol]]").unwrap();
+    let protocol = protocol.split_inclusive("\n\n").take_while(|block| !block.starts_with("[["));
+    let protocol = protocol.collect::<String>().replace("\"ket-psa-im\"", "\"im\"");
+    let protocol = protocol.replace("double_check = false", "double_check = true");
+    format!("{text}\n[[protocol]]{protocol}{SHORT_PLAN}")
+}
 
 /// Which sizes have a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,8 +258,7 @@ impl Insider {
 /// A ledger with one entry of each kind and recorded refusals, in as few bytes as possible.
 pub(crate) fn every_kind() -> Book {
     let mut book = Book::begin();
-    let formulary = requests::formulary_of(&[KETALAR], &[INJECTION]);
-    book.act("ada", publish(&formulary)).unwrap();
+    book.act("ada", publish(&formulary())).unwrap();
     book.act("ada", create_place("safe")).unwrap();
     book.act("ada", enroll("nia", &[Role::Nurse])).unwrap();
     let doctor = [Role::Prescriber, Role::Pharmacist, Role::Administrator];
@@ -180,24 +267,85 @@ pub(crate) fn every_kind() -> Book {
     book.act("pat", approve(&step)).unwrap();
     book.act("nia", revoke("nia")).unwrap();
     book.act("ada", change_roles("nia", &[Role::Nurse, Role::Auditor])).unwrap();
-    let delivery = [requests::line(KETALAR, "K1", "2027-06-30", 1)];
+    let delivery = [requests::line(KETALAR, "K1", "2027-06-30", 2)];
     book.act("pat", receive(&delivery)).unwrap();
     day(&mut book, 9, 1);
+    treatment(&mut book, "vials/9-2");
     book
+}
+
+/// Inputs of an injection for p1, with the answers where it is for no session.
+fn injection(session: &str, now: Timestamp) -> v1::DoseInputs {
+    let questions = ["hypersensitivity-ketamine", "blood-pressure-hazard", "raised-pressure"];
+    let no = |question| requests::answer(question, v1::Answer::No);
+    let alone = session.is_empty();
+    let mut inputs = v1::DoseInputs {
+        protocol: if alone { INJECTION } else { IN_A_SESSION }.to_owned(),
+        answers: questions.into_iter().filter(|_| alone).map(no).collect(),
+        syringe: requests::q("50 mL"),
+        dose: requests::q("4 mg/kg"),
+        session: session.to_owned(),
+        ..course::infusion(session, now)
+    };
+    inputs.diluted_volume = None;
+    inputs.weight.as_mut().unwrap().quantity = requests::q("40 kg");
+    inputs
+}
+
+/// A course with a session, from the registration to the form.
+fn treatment(book: &mut Book, vial: &str) {
+    for patient in ["p1", "p2"] {
+        book.act("nia-2", course::register(patient)).unwrap();
+    }
+    book.act("pat", course::merge("p2", "p1")).unwrap();
+    book.act("nia-2", course::open_identity("p1")).unwrap();
+    let questions = ["hypersensitivity-ketamine", "blood-pressure-hazard", "raised-pressure"];
+    let now = book.now;
+    let mut answers = course::eligibility("p1", now);
+    answers.answers = questions.map(|it| requests::answer(it, v1::Answer::No)).to_vec();
+    book.act("nia-2", answers).unwrap();
+    let opened = book.act("pat", course::open_course("p1", "plans/p")).unwrap();
+    let course_name = course::course_of(&opened);
+    book.act("nia-2", course::missed(&course_name, "2026-11-20")).unwrap();
+    let over = course::session_of(&book.act("nia-2", course::start(&course_name, "a")).unwrap());
+    book.act("nia-2", course::cancel(&over)).unwrap();
+    let step = book.act("nia-2", course::start(&course_name, "a")).unwrap();
+    let session = course::session_of(&step);
+    observed(book, &session, 98);
+    let inputs = injection(&session, book.now);
+    let step = book.act("pat", course::calculate(inputs.clone())).unwrap();
+    let dose = calculation(&step);
+    assert_eq!(book.refused("pat", course::check(&dose, inputs.clone())), "SELF_CHECK");
+    book.act("nia-2", course::check(&dose, inputs)).unwrap();
+    let held = dispensing(&book.act("pat", requests::dispense(vial, &dose)).unwrap());
+    let now = book.now;
+    book.act("nia-2", requests::administer(&held, "16 mL", now)).unwrap();
+    let wasted = waste(&book.act("nia-2", requests::waste(&held, "4 mL", now)).unwrap());
+    book.act("pat", witness(&wasted, "4 mL")).unwrap();
+    let alert = course::alert_of(&observed(book, &session, 89));
+    book.act("pat", course::acknowledge(&alert)).unwrap();
+    let now = book.now;
+    let subject = v1::record_adverse_effect_request::Subject::Session(session.clone());
+    book.act("nia-2", course::effect(subject, now)).unwrap();
+    assert_eq!(book.refused("nia-2", course::discharge(&session)), "NOT_DISCHARGEABLE");
+    book.wait(30 * MINUTE);
+    observed(book, &session, 97);
+    book.act("nia-2", course::discharge(&session)).unwrap();
+    book.act("nia-2", course::form_sent(&session, "2026-11-21")).unwrap();
+    book.act("pat", course::close_course(&course_name)).unwrap();
+}
+
+fn observed(book: &mut Book, session: &str, saturation: i32) -> Step {
+    let now = book.now;
+    let mut seen = course::observe(session, now, &[]);
+    seen.readings = vec![course::reading("spo2", saturation)];
+    book.act("nia-2", seen).unwrap()
 }
 
 /// From a calculation to the witness, with what is refused and kept.
 fn day(book: &mut Book, delivery: u64, number: u32) {
     let vial = format!("vials/{delivery}-{number}");
-    let request = calculate_with(|inputs| {
-        INJECTION.clone_into(&mut inputs.protocol);
-        inputs.answers = ["hypersensitivity-ketamine", "blood-pressure-hazard", "raised-pressure"]
-            .map(|question| requests::answer(question, v1::Answer::No))
-            .to_vec();
-        (inputs.syringe, inputs.diluted_volume) = (requests::q("50 mL"), None);
-        (inputs.weight.as_mut().unwrap().quantity, inputs.dose) =
-            (requests::q("40 kg"), requests::q("4 mg/kg"));
-    });
+    let request = course::calculate(injection("", book.now));
     let dose = calculation(&book.act("pat", request).unwrap());
     let held = dispensing(&book.act("pat", requests::dispense(&vial, &dose)).unwrap());
     book.act("nia-2", take_back(&held)).unwrap();

@@ -12,6 +12,8 @@
 
 mod borders;
 mod conservation;
+mod course;
+mod courses;
 mod custody;
 mod doses;
 mod forge;

@@ -3,6 +3,8 @@
 //! For each act there is a request that would be accepted, and the faults that it can have, each with the part of the
 //! request that it spoils. Every pair of faults in different parts is tried.
 
+mod treatment;
+
 use vialedger::command::Command;
 use vialedger::decide::rights;
 use vialedger::pb::v1::record_waste_request::Source;

@@ -100,7 +100,7 @@ pub(super) fn pack(args: &PackArgs, desk: &Desk) -> Result<(), CliError> {
         root: &root,
     });
     folder.write("report.html", report)?;
-    folder.write("ledger.vkey", format!("{}\n", source.key))?;
+    folder.write("ledger.vkey", format!("{}\n", source.first_key))?;
     folder.write("checkpoint", packed.note.to_string())?;
     if let Some(policy) = &source.policy {
         folder.write("policy", policy)?;
@@ -130,8 +130,8 @@ fn copy(
     evidence: &Evidence,
     folder: &mut NewFolder,
 ) -> Result<Packed, CliError> {
-    let sealed = args.opening.sealed(&source.database, source.key.name().as_str())?;
-    let (note, checkpoint) = source.note(&source.files.tree(&source.key)?)?;
+    let sealed = args.opening.sealed(&source.database, source.first_key.name().as_str())?;
+    let (note, checkpoint) = source.note(&source.files.tree(source.key())?)?;
     let (mut shown, mut registrations) = (Shown::new(), Registrations::default());
     evidence.copy_to(&folder.path(DATABASE), |row| {
         registrations.see(row.index, &row.entry);

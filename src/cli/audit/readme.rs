@@ -50,8 +50,8 @@ HOW TO CHECK IT
 
 Copy this folder to a computer of your own. Nothing here needs a network or the clinic's server.
 
-1. With vialedger, version {version} or newer. It is not in this folder: take it from its publisher, or build it from its
-   source, and not from whoever handed you this.
+1. With vialedger, version {version} or newer. It is not in this folder: take it from its publisher, or build it
+   from its source, and not from whoever handed you this.
 
        vialedger verify {evidence} --vkey YOUR.vkey{checkpoint}
 

@@ -113,7 +113,7 @@ pub(super) async fn form(
     };
     write_new(out, &report::monitoring_form_page(&input))?;
     connection.out.value(&data, || {
-        let missing = data["missing"].as_array().map_or(0, Vec::len);
+        let missing = data.get("missing").and_then(Value::as_array).map_or(0, Vec::len);
         let file = out.display();
         let missing = match missing {
             0 => "nothing that was to be recorded is missing in it".to_owned(),

@@ -270,9 +270,8 @@ async fn show(session: String, connection: &Connection) -> Result<(), CliError> 
     let found = connection.ask(v1::GetSessionRequest { name: session }).await?;
     connection.answer("GetSessionResponse", &found, || {
         let plan = found.plan.clone().unwrap_or_default();
-        let reader = connection.client.person().to_string();
         let session = found.session.as_ref();
-        session.map(|it| tell::session::one(it, &plan, &reader)).unwrap_or_default()
+        session.map(|it| tell::session::one(it, &plan)).unwrap_or_default()
     })
 }
 
@@ -323,10 +322,7 @@ async fn start(
 }
 
 /// A patient's age today, as the server works it out from the sealed date of birth.
-pub(in crate::cli) async fn age_of(
-    patient: String,
-    connection: &Connection,
-) -> Result<u32, CliError> {
+async fn age_of(patient: String, connection: &Connection) -> Result<u32, CliError> {
     let found = connection.ask(v1::GetPatientRequest { name: patient }).await?;
     let patient = found.patient.unwrap_or_default();
     patient.age_years.ok_or_else(|| {

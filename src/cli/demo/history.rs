@@ -31,10 +31,11 @@ pub(super) struct Account {
 
 /// What was tried and refused, and where it is kept.
 pub(super) fn refusals(story: &mut Story, refused: &[No]) -> Result<(), CliError> {
-    story.chapter("Five times no")?;
+    story.chapter("Seven times no")?;
     story.tell(
         "None of them changed anything. Those that a compliance officer must be able to see later are entries of their \
-         own, signed by whoever tried. A mistyped field, or a vial that is out of date, is only pointed out.",
+         own, signed by whoever tried. A mistyped field, a reading that is missing, or a vial that is out of date, is only \
+         pointed out.",
     )?;
     story.gap()?;
     let rows: Vec<[String; 4]> = refused

@@ -34,8 +34,8 @@ pub(super) fn audits(
     story.chapter("The proof")?;
     story.tell(
         "The server is stopped. What is left is a file, ledger.db, and the public key that goes with it, ledger.vkey. \
-         An auditor needs nothing else, today or in ten years. Nina's last receipt, from her own device, comes along as \
-         the anchor: it proves how long the ledger was when she got it. This is what `vialedger verify` says:",
+         An auditor needs nothing else, today or in ten years. Nina's receipt for the waste, from her own device, comes \
+         along as the anchor: it proves how long the ledger was when she got it. This is what `vialedger verify` says:",
     )?;
     let good = audit(folder, &folder.database(), Some(&treated.receipt))?;
     told(story, &good)?;

@@ -34,7 +34,9 @@ const SITE_DEA: &str = "AB1234563";
 pub(super) const FIRST: &str = "Ada Alvarez";
 /// How long the story takes by its own clock. It begins so long ago, so that it ends about now, and the ledger can be
 /// served and written to by the real clock afterwards.
-const DAY: Duration = Duration::from_mins(90);
+const DAY: Duration = Duration::from_mins(210);
+/// Microseconds in a day and a night.
+const MIDNIGHT_TO_MIDNIGHT: i64 = 86_400_000_000;
 
 /// A ledger that is being served.
 pub(super) struct Stage {
@@ -58,11 +60,10 @@ impl Stage {
     /// Creates the ledger in `folder`, with Ada as its administrator, and serves it on a loopback port.
     pub(super) async fn open(folder: &Path, desk: &Desk) -> Result<(Self, Actor), CliError> {
         let now = desk.clock.now();
-        let day = i64::try_from(DAY.as_micros()).expect("hours fit");
-        let hand = ManualClock::at(now.checked_add_micros(-day).unwrap_or(now));
-        let clock = Clock::from(hand.clone());
         // A machine without a time zone plays in UTC.
-        let utc_offset = init::utc_offset(None, hand.now()).unwrap_or(0);
+        let utc_offset = init::utc_offset(None, now).unwrap_or(0);
+        let hand = ManualClock::at(beginning(now, utc_offset));
+        let clock = Clock::from(hand.clone());
         let origin = ORIGIN.parse().expect("the demo's origin is one");
         let args = InitArgs {
             folder: folder.to_owned(),
@@ -172,6 +173,16 @@ impl Stage {
     }
 }
 
+/// When the story begins: so long ago that it ends before now, and within one day at the site, because some answers count
+/// until midnight.
+fn beginning(now: Timestamp, utc_offset: i32) -> Timestamp {
+    let day = i64::try_from(DAY.as_micros()).expect("hours fit");
+    let local = now.micros().saturating_add(i64::from(utc_offset) * 60_000_000);
+    let since_midnight = local.rem_euclid(MIDNIGHT_TO_MIDNIGHT);
+    let ago = if since_midnight < day { since_midnight + day } else { day };
+    now.checked_add_micros(-ago).unwrap_or(now)
+}
+
 async fn serve(folder: &LedgerFolder, clock: Clock) -> Result<(String, Running), CliError> {
     let key = Key::load(&folder.signing_key(), None)?;
     let identity_key = Some(serving_key(folder, None)?.key);
@@ -222,4 +233,23 @@ pub(super) fn full(moment: Timestamp) -> String {
 fn shown(moment: Timestamp, format: &str) -> String {
     let moment = jiff::Timestamp::from_microsecond(moment.micros()).unwrap_or_default();
     moment.to_zoned(TimeZone::system()).strftime(format).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_story_keeps_to_one_day_at_the_site_and_ends_before_now() {
+        for now in ["2026-11-21T00:00:00Z", "2026-11-21T03:29:59Z", "2026-11-21T12:00:00Z"] {
+            let now: Timestamp = now.parse().unwrap();
+            for offset in [-720, -360, 0, 210, 840] {
+                let begin = beginning(now, offset);
+                let length = i64::try_from(DAY.as_micros()).unwrap();
+                let end = begin.checked_add_micros(length - 1).unwrap();
+                assert!(end < now);
+                assert_eq!(Date::of(begin, offset), Date::of(end, offset), "{now} {offset}");
+            }
+        }
+    }
 }

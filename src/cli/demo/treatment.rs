@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::actor::{Actor, Done, No};
+use super::course::{self, AGE, PATIENT, PROTOCOL};
 use super::opening::{Cast, PRODUCT, Shelf};
 use super::stage::{Stage, face};
 use super::story::Story;
@@ -16,10 +17,6 @@ use crate::pb::v1::record_waste_request::Source;
 use crate::time::Timestamp;
 use crate::wire::{timestamp_from_wire, timestamp_to_wire};
 
-/// The patient, under the pseudonym that the site uses.
-const PATIENT: &str = "patients/p-0417";
-/// The protocol.
-const PROTOCOL: &str = "protocols/ket-trd-iv";
 /// What the patient weighs.
 const WEIGHT: &str = "72.5 kg";
 
@@ -39,29 +36,41 @@ pub(super) struct Treated {
     pub(super) refused: Vec<No>,
 }
 
-/// What was measured and asked before any dose.
+/// What every order of this dose has in common.
 struct Sheet {
-    /// Every question of the protocol, with the answer that lets this patient be treated.
-    answers: Vec<v1::EligibilityAnswer>,
+    /// The session that it is for.
+    session: String,
     /// When the patient stood on the scale.
     measured: Timestamp,
 }
 
-/// The dose: two slips, then the right one.
+/// The dose: three slips, then the right one.
 pub(super) async fn dose(
     story: &mut Story,
     stage: &Stage,
     cast: &Cast,
+    session: &str,
     refused: &mut Vec<No>,
 ) -> Result<v1::DoseCalculation, CliError> {
     story.chapter("The dose")?;
-    stage.pass(5);
+    stage.pass(3);
     story.tell(
         "Patient p-0417, 41 years old, is here for a ketamine infusion for depression that other treatments have not \
-         helped: 0.5 mg/kg over 40 minutes. The scale says 72.5 kg. First, two slips, as they happen.",
+         helped: 0.5 mg/kg over 40 minutes. The scale says 72.5 kg. First, three slips, as they happen.",
     )?;
     let priya = &cast.priya;
-    let sheet = Sheet { answers: answers(priya).await?, measured: stage.now() };
+    let sheet = Sheet { session: session.to_owned(), measured: stage.now() };
+    let inputs = Some(sheet.inputs(parsed(WEIGHT)?, "0.5 mg/kg")?);
+    let act = v1::CalculateDoseRequest { inputs, ..Default::default() };
+    let no = priya.tries("a dose before any reading", act, "VITALS_MISSING", false).await?;
+    story.event(
+        &stage.at(),
+        no.entry,
+        "Priya is ahead of the nurse: she orders the dose at once.",
+    )?;
+    story.refusal(&no.shown)?;
+    refused.push(no);
+    course::before(story, stage, cast, session).await?;
     slips(story, stage, priya, &sheet, refused).await?;
 
     stage.pass(1);
@@ -74,10 +83,9 @@ pub(super) async fn dose(
     };
     expect_dose(&dose)?;
     let text = format!(
-        "Now right: 0.5 mg/kg, 72.5 kg measured at {}, and all {} questions of the protocol asked and answered. Priya \
-         looks at a preview, which records nothing, then records the dose. Step by step:",
-        face(sheet.measured),
-        sheet.answers.len()
+        "Now right: 0.5 mg/kg, 72.5 kg measured at {}, the questions answered, the readings good. Priya looks at a \
+         preview, which records nothing, then records the dose. Step by step:",
+        face(sheet.measured)
     );
     story.event(&stage.at(), Some(recorded.entry), &text)?;
     working(story, &dose)?;
@@ -139,22 +147,6 @@ fn expect_dose(dose: &v1::DoseCalculation) -> Result<(), CliError> {
     same("the pump's rate", &quantity(dose.pump_rate.as_ref()), "75 mL/h")
 }
 
-/// Every question of the protocol, with the answer that lets this patient be treated.
-async fn answers(priya: &Actor) -> Result<Vec<v1::EligibilityAnswer>, CliError> {
-    let request = v1::ListProtocolsRequest { page_size: 1_000, ..Default::default() };
-    let protocols = priya.asks(request).await?.protocols;
-    let protocol = protocols.into_iter().find(|protocol| protocol.name == PROTOCOL);
-    let protocol = protocol.ok_or_else(|| unexpected(format!("there is no {PROTOCOL}")))?;
-    let answers = protocol.questions.into_iter().map(|question| {
-        let fine = match question.stops_on() {
-            v1::Answer::No => v1::Answer::Yes,
-            _ => v1::Answer::No,
-        };
-        v1::EligibilityAnswer { question: question.id, answer: fine.into() }
-    });
-    Ok(answers.collect())
-}
-
 impl Sheet {
     fn inputs(&self, weight: v1::Quantity, dose: &str) -> Result<v1::DoseInputs, CliError> {
         Ok(v1::DoseInputs {
@@ -166,18 +158,18 @@ impl Sheet {
                 method: v1::WeightMethod::Measured.into(),
                 measured_time: Some(timestamp_to_wire(self.measured)),
             }),
-            age_years: Some(41),
+            age_years: Some(AGE),
             dose: Some(parsed(dose)?),
             syringe: Some(parsed("5 mL")?),
             infusion_duration: Some(parsed("40 min")?),
             diluted_volume: Some(parsed("50 mL")?),
-            answers: self.answers.clone(),
+            session: self.session.clone(),
             ..Default::default()
         })
     }
 }
 
-/// The vial is handed out, given from, and what is left of it wasted before a witness.
+/// The vial is handed out, given from, and what is left of it wasted before a witness; and the patient goes home.
 pub(super) async fn vial(
     story: &mut Story,
     stage: &Stage,
@@ -188,8 +180,9 @@ pub(super) async fn vial(
 ) -> Result<Treated, CliError> {
     let older = (stage.copy("older")?, stage.now());
     let dispensing = dispense(story, stage, cast, shelf, &dose, &mut refused).await?;
-    let given = administer(story, stage, cast, &dispensing, &mut refused).await?;
+    let given = administer(story, stage, cast, &dispensing, &dose.session, &mut refused).await?;
     let receipt = waste(story, stage, cast, &dispensing, &mut refused).await?;
+    course::way_home(story, stage, cast, &dose.session, &mut refused).await?;
     Ok(Treated { vial: shelf.good.clone(), dose, given, receipt, older, refused })
 }
 
@@ -234,15 +227,14 @@ async fn administer(
     stage: &Stage,
     cast: &Cast,
     dispensing: &str,
+    session: &str,
     refused: &mut Vec<No>,
 ) -> Result<Done, CliError> {
     story.chapter("The infusion")?;
     stage.pass(6);
-    let start = stage.now();
     let text = "Nina has drawn up 3.6 mL, made it up to 50 mL, and starts the pump at 75 mL/h.";
     story.event(&stage.at(), None, text)?;
-    stage.pass(40);
-    let end = stage.now();
+    let (start, end) = course::infusion(story, stage, cast, session).await?;
     story.event(
         &stage.at(),
         None,
@@ -309,8 +301,8 @@ async fn waste(
     );
     story.event(&stage.at(), Some(recorded.entry), &text)?;
     story.detail(
-        "Her device (here the folder receipts/) keeps the ledger's receipt, as after every entry of hers. It will \
-             matter below.",
+        "Her device (here the folder receipts/) keeps the ledger's receipt, as after every entry about a vial. It will \
+         matter below.",
     )?;
     let seen = || -> Result<_, CliError> {
         let waste = waste.name.clone();

@@ -2,7 +2,6 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::course::session::age_of;
 use crate::cli::error::CliError;
 use crate::cli::options::Answering;
 use crate::cli::parse::{self, Moment};
@@ -85,20 +84,14 @@ impl InputArgs {
         overrides: Vec<v1::LimitOverride>,
         connection: &Session,
     ) -> Result<v1::DoseInputs, CliError> {
-        let known = match (&self.session, &self.patient, &self.protocol) {
-            (Some(session), None, _) | (Some(session), _, None) => {
-                Known::of(session, connection).await?
-            }
-            _ => Known::default(),
-        };
-        let patient = self.patient.unwrap_or(known.patient);
-        let age = match self.age {
-            Some(age) => age,
-            None => age_of(patient.clone(), connection).await?,
+        let typed = self.patient.is_some() && self.protocol.is_some() && self.age.is_some();
+        let of = match &self.session {
+            Some(session) if !typed => session_of(session, connection).await?,
+            _ => v1::Session::default(),
         };
         Ok(v1::DoseInputs {
-            patient,
-            protocol: self.protocol.unwrap_or(known.protocol),
+            patient: self.patient.unwrap_or(of.patient),
+            protocol: self.protocol.unwrap_or(of.protocol),
             product: self.product,
             weight: Some(v1::BodyWeight {
                 quantity: Some(self.weight),
@@ -107,7 +100,7 @@ impl InputArgs {
             }),
             height: self.height,
             sex: self.sex.map_or(v1::Sex::Unspecified, v1::Sex::from).into(),
-            age_years: Some(age),
+            age_years: Some(self.age.unwrap_or(of.age_years)),
             dose: self.dose,
             syringe: self.syringe,
             infusion_duration: self.over,
@@ -119,35 +112,11 @@ impl InputArgs {
     }
 }
 
-/// What an open session says of its dose.
-#[derive(Default)]
-struct Known {
-    patient: String,
-    protocol: String,
-}
-
-impl Known {
-    /// Looks it up in the session's line and its course's plan. The session itself is not read: it shows its
-    /// calculation, which whoever checks that calculation must not have on their device before they answer.
-    async fn of(session: &str, connection: &Session) -> Result<Self, CliError> {
-        let open = connection.list(v1::ListSessionsRequest::default(), usize::MAX).await?.sessions;
-        let line = open.into_iter().find(|line| line.name == session);
-        let line = line.filter(|line| line.end_time.is_none()).ok_or_else(|| {
-            CliError::No(format!(
-                "{session} is not open; `vialedger course due` shows those that are"
-            ))
-        })?;
-        let course = connection.ask(v1::GetCourseRequest { name: line.course }).await?;
-        let phases = course.plan.into_iter().flat_map(|plan| plan.phases);
-        let protocol = phases.into_iter().find(|phase| phase.id == line.phase);
-        let protocol = protocol.map(|phase| phase.protocol).ok_or_else(|| {
-            CliError::Usage(format!(
-                "the formulary in force does not say which protocol {session} is by: name it with \
-                 --patient and --protocol"
-            ))
-        })?;
-        Ok(Self { patient: line.patient, protocol })
-    }
+/// The session that a dose is for. Its calculation stays away from whoever may have to check it: the server leaves it
+/// out while it waits, so that reading the session does not spoil the check.
+async fn session_of(name: &str, connection: &Session) -> Result<v1::Session, CliError> {
+    let found = connection.ask(v1::GetSessionRequest { name: name.to_owned() }).await?;
+    Ok(found.session.unwrap_or_default())
 }
 
 impl From<WeightMethodName> for v1::WeightMethod {

@@ -1,7 +1,7 @@
 //! Courses of treatment, and the plans that they follow.
 
 use super::session;
-use crate::cli::output::{Tone, date, fields, moment, quantity, table};
+use crate::cli::output::{date, fields, moment, quantity, table};
 use crate::cli::words;
 use crate::pb::v1;
 use crate::report::count;
@@ -28,22 +28,17 @@ pub(in crate::cli) fn one(course: &v1::Course, plan: &v1::Plan) -> String {
         ("Next session planned", &date(course.next_planned_date.as_ref())),
         ("Dose raised", &rises),
     ]);
-    let mut text = format!("{}{facts}", course.name);
-    if course.sessions.is_empty() {
-        text += "\n\nNo session yet.";
-    } else {
-        text += &format!("\n\n{}", session::many(&course.sessions));
-    }
-    for (title, block) in [
-        ("Did not take place", missed(course)),
-        ("Given of this drug, in whatever course", cumulative(course)),
-        ("Adverse effects", session::effects(&course.adverse_effects)),
-    ] {
-        if !block.is_empty() {
-            text += &format!("\n\n{}\n{block}", Tone::Heading.paint(title));
-        }
-    }
-    text
+    let sessions = match course.sessions.as_slice() {
+        [] => "No session yet.".to_owned(),
+        sessions => session::many(sessions),
+    };
+    session::blocks([
+        format!("{}{facts}", course.name),
+        sessions,
+        session::titled("Did not take place", missed(course)),
+        session::titled("Given of this drug, in whatever course", cumulative(course)),
+        session::titled("Adverse effects", session::effects(&course.adverse_effects)),
+    ])
 }
 
 fn missed(course: &v1::Course) -> String {

@@ -132,15 +132,15 @@ fn effect(it: &v1::AdverseEffect) -> String {
 
 fn discharged(it: &v1::Discharge) -> String {
     let (session, minutes) = (&it.session, it.minutes_since_first_dose);
-    let mut said = format!("discharged from {session}, {minutes} min after the first dose");
-    if !it.unmet.is_empty() {
-        said += &format!(", BEFORE THE RULES ALLOWED IT, approved by {}", it.approved_by);
-    }
-    if it.form_due_date.is_some() {
-        let due = date(it.form_due_date.as_ref());
-        said += &format!("; the monitoring form is to be sent by {due}");
-    }
-    said
+    let early = match it.unmet.as_slice() {
+        [] => String::new(),
+        _ => format!(", BEFORE THE RULES ALLOWED IT, approved by {}", it.approved_by),
+    };
+    let form = match date(it.form_due_date.as_ref()) {
+        due if due.is_empty() => due,
+        due => format!("; the monitoring form is to be sent by {due}"),
+    };
+    format!("discharged from {session}, {minutes} min after the first dose{early}{form}")
 }
 
 /// An observation whose readings meet stop criteria, loudly: what was read, what to do, who must look.

@@ -53,10 +53,9 @@ pub(in crate::cli) fn many(sessions: &[v1::SessionSummary]) -> String {
     table(heading, rows.collect())
 }
 
-/// A session with everything that belongs to it. `reader` is who reads: a calculation that waits for an independent
-/// check is kept from whoever may have to make it.
+/// A session with everything that belongs to it.
 #[must_use]
-pub(in crate::cli) fn one(session: &v1::Session, plan: &v1::Plan, reader: &str) -> String {
+pub(in crate::cli) fn one(session: &v1::Session, plan: &v1::Plan) -> String {
     let began = format!("{} by {}", moment(session.start_time.as_ref()), session.started_by);
     let protocol = format!("{} ({}), {}", session.plan, session.phase, session.protocol);
     let facts = fields(&[
@@ -64,14 +63,14 @@ pub(in crate::cli) fn one(session: &v1::Session, plan: &v1::Plan, reader: &str) 
         ("Course", &format!("session {} of {}", session.number, session.course)),
         ("Plan", &protocol),
         ("Began", &began),
-        ("Dose", &dose(session, reader)),
+        ("Dose", &dose(session)),
         ("Checked by", &session.checked_by),
         ("Ended", &ended(session)),
         ("Form", &form(session)),
         ("Measures", &measures(plan)),
     ]);
-    let mut text = format!("{}  {}{facts}", session.name, state(session.state()));
-    for block in [
+    blocks([
+        format!("{}  {}{facts}", session.name, state(session.state())),
         open_alerts(session),
         titled("Given", given(session)),
         titled("Where the vials' content went", vials(session)),
@@ -79,50 +78,52 @@ pub(in crate::cli) fn one(session: &v1::Session, plan: &v1::Plan, reader: &str) 
         titled("Observed", observed(session)),
         titled("Adverse effects", effects(&session.adverse_effects)),
         titled("For review", flags(session)),
-    ]
-    .into_iter()
-    .filter(|block| !block.is_empty())
-    {
-        text += "\n\n";
-        text += &block;
-    }
-    text
+    ])
 }
 
-fn titled(title: &str, block: String) -> String {
+/// Blocks of text with an empty line between them; those that are empty are left out.
+#[must_use]
+pub(super) fn blocks<const N: usize>(blocks: [String; N]) -> String {
+    let blocks: Vec<_> = blocks.into_iter().filter(|block| !block.is_empty()).collect();
+    blocks.join("\n\n")
+}
+
+/// A block below its title; nothing where it is empty.
+#[must_use]
+pub(super) fn titled(title: &str, block: String) -> String {
     if block.is_empty() { block } else { format!("{}\n{block}", Tone::Heading.paint(title)) }
 }
 
-fn dose(session: &v1::Session, reader: &str) -> String {
+fn dose(session: &v1::Session) -> String {
+    let by = &session.calculated_by;
     let Some(dose) = &session.dose_calculation else { return "none calculated yet".to_owned() };
-    let waits = dose.check_requirement() != v1::CheckRequirement::Unspecified
-        && session.checked_by.is_empty()
-        && session.doses.is_empty();
-    if waits && session.calculated_by != reader {
-        return format!("{} waits for an independent check and is not shown before it", dose.name);
+    let name = &dose.name;
+    // Whoever may have to check it gets no more than its name.
+    if dose.measured_dose.is_none() {
+        return format!(
+            "{name} by {by} waits for an independent check (vialedger dose check {name}) and is not \
+             shown before"
+        );
     }
-    format!(
-        "{} by {}: {} in {}",
-        dose.name,
-        session.calculated_by,
-        quantity(dose.measured_dose.as_ref()),
-        quantity(dose.measured_amount.as_ref())
-    )
+    let (mass, amount) =
+        (quantity(dose.measured_dose.as_ref()), quantity(dose.measured_amount.as_ref()));
+    format!("{name} by {by}: {mass} in {amount}")
 }
 
 fn ended(session: &v1::Session) -> String {
     if session.end_time.is_none() {
         return String::new();
     }
-    let mut text = format!("{} by {}", moment(session.end_time.as_ref()), session.ended_by);
-    if let Some(discharge) = &session.discharge {
-        text += &format!(", {} min after the first dose", discharge.minutes_since_first_dose);
-        if !discharge.unmet.is_empty() {
-            text += &format!("; EARLY, approved by {}", discharge.approved_by);
-        }
-    }
-    let reason = words::session_end(session.end_reason());
-    if reason.is_empty() { text } else { format!("{text}: {reason}") }
+    let when = format!("{} by {}", moment(session.end_time.as_ref()), session.ended_by);
+    let Some(discharge) = &session.discharge else {
+        return format!("{when}: {}", words::session_end(session.end_reason()));
+    };
+    let minutes = discharge.minutes_since_first_dose;
+    let early = match discharge.unmet.as_slice() {
+        [] => String::new(),
+        _ => format!("; EARLY, approved by {}", discharge.approved_by),
+    };
+    format!("{when}, {minutes} min after the first dose{early}")
 }
 
 fn form(session: &v1::Session) -> String {

@@ -53,8 +53,8 @@ pub(super) fn judge(
     policy: Option<&Policy>,
     explain: Option<u64>,
 ) -> Result<Examined, CliError> {
-    if args.since.is_some() || args.save.is_some() {
-        let why = "--since and --save are for ledgers: a bundle is read as a whole";
+    if args.since.is_some() || args.save.is_some() || args.distrust.is_asked() {
+        let why = "--since, --save and --distrust-key are for ledgers: verify the ledger itself";
         return Err(CliError::Usage(why.to_owned()));
     }
     let mut checker = Checker::new(&options.verifier_key);
@@ -104,7 +104,10 @@ fn shown(found: &BundleReport, options: &Options) -> Report {
         verdict => verdict.clone(),
     };
     let outside = options.checkpoint.as_ref().and_then(|note| {
+        // It may be of the time of another key of the ledger's.
+        let keys = found.ledger_keys.iter().rev();
         let yours = Checkpoint::verify(note, &options.verifier_key);
+        let yours = keys.fold(yours, |yours, key| yours.or_else(|_| Checkpoint::verify(note, key)));
         Some((yours, found.checkpoint.as_ref()?))
     });
     match outside {
@@ -154,7 +157,7 @@ fn audit(
         },
         Err(error) => Some(Err(EvidenceError(error.to_string()))),
     });
-    let plan = Plan { explain, since: None };
+    let plan = Plan { explain, since: None, distrust: None };
     Ok(Examined::by(examine(options, plan, rows, std::iter::once(Ok(row)), |_| {})))
 }
 

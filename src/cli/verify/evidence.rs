@@ -49,9 +49,16 @@ fn judge_rows(
 /// entries, since hashing them is cheap.
 fn judge_tiles(folder: &Folder, options: &Options, plan: Plan) -> Result<Examined, CliError> {
     let note = folder.checkpoint();
-    let signed = SignedNote::parse(note)
-        .ok()
-        .and_then(|note| Checkpoint::verify(&note, &options.verifier_key).ok());
+    let parsed = SignedNote::parse(note).ok();
+    let signed =
+        parsed.as_ref().and_then(|note| Checkpoint::verify(note, &options.verifier_key).ok());
+    // Another key of the ledger may have signed it, which the audit finds out on the way.
+    let by_another = parsed.and_then(|note| {
+        let own = note.signatures().iter().any(|it| it.name() == options.verifier_key.name());
+        own.then(|| note.text().parse::<Checkpoint>().ok()).flatten()
+    });
+    let ours = signed.is_some();
+    let signed = signed.or(by_another);
     // Only a size that was signed says which files there must be. Without one nothing more can be said.
     let size = signed.as_ref().map_or(0, Checkpoint::size);
     let row = CheckpointRow { size, note: note.clone() };
@@ -59,7 +66,9 @@ fn judge_tiles(folder: &Folder, options: &Options, plan: Plan) -> Result<Examine
     let rows = std::iter::once(Ok(row));
     let examined = judge_rows(options, plan, size, folder.entries_from(last, size), rows);
     let report = &examined.report;
-    let Some(signed) = signed else { return Ok(examined) };
+    let Some(signed) = signed.filter(|_| ours || report.verdict == Verdict::Good) else {
+        return Ok(examined);
+    };
     if report.finding.is_none() && report.verdict != Verdict::Good {
         // What could not be read, or what the auditor brought along, keeps the question open.
         return Ok(examined);
@@ -82,7 +91,7 @@ fn judge_tiles(folder: &Folder, options: &Options, plan: Plan) -> Result<Examine
     Ok(match finding {
         Some(finding) => {
             let report = examined.report.contradicted(finding);
-            Examined { report, audited: None, ..examined }
+            Examined { report, audited: None, distrusted: None, ..examined }
         }
         None => examined,
     })

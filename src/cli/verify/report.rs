@@ -30,6 +30,12 @@ pub(in crate::cli) fn json(report: &Report) -> Value {
         "found": finding.map(|finding| &finding.found),
         "trusted_entries": report.trusted,
         "root": report.root.map(|root| root.to_string()),
+        "rotations": report.rotations,
+        "self_audit": report.self_audit.as_ref().map(|audit| json!({
+            "index": audit.entry,
+            "entries": audit.size,
+            "time": audit.recorded.to_string(),
+        })),
     })
 }
 
@@ -52,7 +58,8 @@ pub(in crate::cli) fn text(report: &Report) -> String {
         (Verdict::Good, _) => {
             let root = report.root.map(|root| root.to_string()).unwrap_or_default();
             let checked = "bytes, chain, signatures, rules, balances";
-            let facts = fields(&[("Checked", &checked), ("Root", &root), ("Anchor", &anchor)]);
+            let facts = fields(&[("Checked", &checked), ("Root", &root), ("Anchor", &anchor)])
+                + &ledger_text(report);
             match report.since {
                 0 => format!(
                     "Good. All {entries} entries and {checkpoints} checkpoints hold.{facts}"
@@ -77,6 +84,22 @@ pub(in crate::cli) fn text(report: &Report) -> String {
         (Verdict::None(why), Some(finding)) => format!("No verdict: {why}.\n  {finding}"),
         (Verdict::None(why), None) => format!("No verdict: {why}"),
     }
+}
+
+/// What the ledger did to itself.
+fn ledger_text(report: &Report) -> String {
+    let rotations = report.rotations.iter().map(|index| format!("entries/{index}"));
+    let rotations = rotations.collect::<Vec<_>>().join(", ");
+    let mut text = String::new();
+    if !rotations.is_empty() {
+        text += &fields(&[("Key", &format!("the ledger's own was rotated by {rotations}"))]);
+    }
+    if let Some(audit) = &report.self_audit {
+        let (index, size) = (audit.entry, audit.size);
+        let said = format!("entries/{index}: the ledger itself found its first {size} good");
+        text += &fields(&[("Self-audit", &said)]);
+    }
+    text
 }
 
 fn trusted(entries: u64) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::audit::{Explanation, Report, Verdict};
+use crate::audit::{Explanation, Report, SignerThen, Verdict};
 use crate::cli::error::CliError;
 use crate::cli::json::Schema;
 use crate::cli::output::{fields, moment};
@@ -28,15 +28,16 @@ impl Shown<'_> {
             return Ok(json!({ "index": self.index, "why_not": self.why_not() }));
         };
         let entry = Schema::new().to_json("vialedger.v1.Entry", it.entry.sealed.bytes())?;
-        let (signer, request) = (&it.signer, &it.entry.request);
+        let (signer, request) = (it.signer.as_ref(), &it.entry.request);
         Ok(json!({
             "index": self.index,
             "who": {
-                "person": signer.person.to_string(),
-                "display_name": signer.display_name,
-                "roles": names(&signer.roles),
+                "person": signer.map(|signer| signer.person.to_string()),
+                "display_name": signer.map(|signer| &signer.display_name),
+                "roles": signer.map(|signer| names(&signer.roles)),
                 "public_key": hex(request.key()),
-                "key_enrolled": signer.enrolled.to_string(),
+                "key_enrolled": signer.map(|signer| signer.enrolled.to_string()),
+                "ledger": signer.is_none(),
             },
             "what": tell::headline(&it.entry.outcome),
             "act": request.kind().short_name(),
@@ -56,8 +57,11 @@ impl Shown<'_> {
         let Some(it) = self.explanation else {
             return format!("Entry {} is not explained: {}.", self.index, self.why_not());
         };
-        let (signer, request) = (&it.signer, &it.entry.request);
-        let who = format!("{} ({})", signer.display_name, signer.person);
+        let request = &it.entry.request;
+        let who = match &it.signer {
+            Some(signer) => format!("{} ({})", signer.display_name, signer.person),
+            None => "the ledger itself".to_owned(),
+        };
         let facts = fields(&[
             ("Who", &who),
             ("With the key", &hex(request.key())),
@@ -89,7 +93,7 @@ impl Shown<'_> {
 
     /// What the audit found of the entry, in the order in which it looked.
     fn because(&self, it: &Explanation) -> Vec<String> {
-        let (signer, sealed) = (&it.signer, &it.entry.sealed);
+        let sealed = &it.entry.sealed;
         let before = match self.index.checked_sub(1) {
             None => "it is the first entry, and names the ledger's key, which is yours".to_owned(),
             Some(before) => {
@@ -103,10 +107,13 @@ impl Shown<'_> {
             ),
             None => "no checkpoint that holds covers it".to_owned(),
         };
-        let enrolled = local(signer.enrolled);
-        let key = match self.index {
-            0 => format!("the entry itself enrols the key, for {}", signer.person),
-            _ => format!("the key was {}'s since {enrolled}, and was not revoked", signer.person),
+        let key = match (&it.signer, self.index) {
+            (None, _) => "the key was the ledger's own then".to_owned(),
+            (Some(signer), 0) => format!("the entry itself enrols the key, for {}", signer.person),
+            (Some(signer), _) => {
+                let (person, enrolled) = (&signer.person, local(signer.enrolled));
+                format!("the key was {person}'s since {enrolled}, and was not revoked")
+            }
         };
         let ruled = match &it.refusal {
             None => "allow it with the very outcome that it states",
@@ -143,8 +150,10 @@ impl Shown<'_> {
 
 /// The right that the signer had, or had not.
 fn right(it: &Explanation) -> String {
-    let (roles, held, needed) = (&it.signer.roles, it.held(), words(it.rights));
-    let person = &it.signer.person;
+    let Some(SignerThen { person, roles, .. }) = &it.signer else {
+        return "it is an act of the ledger itself, which takes the ledger's own key".to_owned();
+    };
+    let (held, needed) = (it.held(), words(it.rights));
     match (it.rights, held.as_slice()) {
         ([], _) if it.entry.sealed.index() == 0 => {
             "the ledger begins with whoever its key's holder names".to_owned()

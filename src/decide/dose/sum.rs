@@ -30,8 +30,9 @@ impl Sum {
         product: &Product,
         inputs: &DoseInputs,
         sizes: Vec<Amount>,
+        first: Option<Quantity>,
     ) -> Result<Self, Refusal> {
-        let input = dose_input(protocol, product, inputs, sizes)?;
+        let input = dose_input(protocol, product, inputs, sizes, first)?;
         let dose = input.dose;
         let working = dosing::calculate(&input).map_err(no_dose)?;
         let missing = |what: &str| {
@@ -93,6 +94,7 @@ fn dose_input(
     product: &Product,
     inputs: &DoseInputs,
     sizes: Vec<Amount>,
+    first: Option<Quantity>,
 ) -> Result<DoseInput, Refusal> {
     // What must never be comes before what cannot be worked out.
     let max_concentration = dilution(protocol, product, inputs)?;
@@ -108,6 +110,11 @@ fn dose_input(
     };
     protocol.dose.kind.check(dose).map_err(|error| no_dose(error.into()))?;
     limits.check(dose).map_err(no_dose)?;
+    // From here rounding keeps to the limit of a first dose as to any other.
+    let limits = match first {
+        Some(first) => Limits { hard_high: Some(as_first(dose, first)?), ..limits },
+        None => limits,
+    };
     let syringe = inputs.syringe.map(syringe).transpose()?;
     let rule = protocol.weight.as_ref();
     Ok(DoseInput {
@@ -126,6 +133,19 @@ fn dose_input(
         max_concentration,
         ..DoseInput::new(protocol.drug_name.clone(), protocol.dose.kind, dose)
     })
+}
+
+/// The limit of the very first dose of a course, if the dose keeps to it. The formulary holds it to the protocol's own.
+fn as_first(dose: Quantity, limit: Quantity) -> Result<Quantity, Refusal> {
+    let found = dose.convert(limit.unit()).map_err(|error| no_dose(error.into()))?;
+    if found.value() > limit.value() {
+        return Err(Refusal::OverHardLimit {
+            dose: dose.to_string(),
+            limit: limit.to_string(),
+            what: "the first dose of a course".to_owned(),
+        });
+    }
+    Ok(limit)
 }
 
 fn syringe(capacity: Volume) -> Result<Syringe, Refusal> {
