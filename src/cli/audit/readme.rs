@@ -106,18 +106,18 @@ one from outside, entries cut off at the end cannot be excluded. It does not mea
             "
 WHAT \"GOOD\" MEANS
 
-Every entry here is in the signed ledger, signed by the person whose key it names, who had the role for it. It is a run of
-entries without a gap; where it begins and ends is the exporter's word. The rules were not run again: that takes every
-entry before. It does not mean that what people signed is true.
+Every entry here is in the signed ledger, signed by the person whose key it names, who had the role for it. It is a run
+of entries without a gap; where it begins and ends is the exporter's word. The rules were not run again: that takes
+every entry before. It does not mean that what people signed is true.
 "
         }
         (false, false) => {
             "
 WHAT \"GOOD\" MEANS
 
-Every entry here is in the signed ledger, signed by the person whose key it names, who had the role for it. It proves what
-is here, and not that nothing was left out: for that, ask for the whole ledger. The rules were not run again: that takes
-every entry before. It does not mean that what people signed is true.
+Every entry here is in the signed ledger, signed by the person whose key it names, who had the role for it. It proves
+what is here, and not that nothing was left out: for that, ask for the whole ledger. The rules were not run again: that
+takes every entry before. It does not mean that what people signed is true.
 "
         }
     }
