@@ -369,9 +369,9 @@ def verify(report, ledger, vkey, checkpoint):
             report.update(verdict="none", why="entry %d: %s: expected %s, found %s" % bad.args)
     report.update(entries=audit.entries, checkpoints=audit.checkpoints, trusted_entries=audit.trusted,
                   anchor={"kind": "checkpoint", "size": anchor[0]} if anchor else {"kind": "none"})
-def main():
+def main(verify=verify, what="the database, ledger.db"):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("ledger", help="the database, ledger.db")
+    parser.add_argument("ledger", help=what)
     parser.add_argument("--vkey", metavar="FILE|LINE", default="", help="the ledger's verifier key, from outside")
     parser.add_argument("--checkpoint", metavar="FILE", help="a checkpoint or a receipt that was kept elsewhere")
     parser.add_argument("--json", action="store_true", help="answer in JSON, for programs")
@@ -386,7 +386,7 @@ def main():
     size = report["anchor"].get("size")
     anchor = "nothing from outside, so entries cut off at the end cannot be excluded"
     tail = ("\n  Trusted      the first {trusted_entries} entries and nothing after them\n  Anchor       " + (
-        anchor if size is None else f"your checkpoint of {size} entries") + f"\n  Not checked  {NOT_CHECKED}")
+        anchor if size is None else f"your checkpoint of {size} entries") + f"\n  Not checked  {report['not_checked']}")
     told = {"good": "Good. All {entries} entries and {checkpoints} checkpoints hold.\n  Root         {root}" + tail,
             "bad": "BAD. Entry {first_bad_index}: {fault}.\n  Expected     {expected}\n  Found        {found}" + tail,
             "none": "No verdict: {why}"}[report["verdict"]].format(**report)

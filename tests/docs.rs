@@ -192,6 +192,22 @@ fn the_day_in_the_readme_can_be_lived_as_it_stands_and_ends_with_a_good_verdict(
     }
     succeed(&Command::new("kill").arg(server.0.id().to_string()).output().unwrap());
     assert!(server.0.wait().unwrap().success(), "SIGTERM is a good end");
+
+    let inspection = script_of(&read("README.md"), "For auditors");
+    let (_, inspection) = inspection.split_once("mkdir copy").expect("an inspector's day");
+    let told = succeed(&shell(folder.path(), "", &format!("mkdir copy{inspection}")));
+    for shown in [
+        "Good. All 24 entries",
+        "Good. All 5 entries of the bundle hold",
+        "is in the ledger of 24 entries",
+        "the entries that touch vials/9-1",
+        "24 entries are packed in copy/pack",
+        ": truncated.",
+        "status 1",
+    ] {
+        assert!(told.contains(shown), "{shown:?} is not in the inspection:\n{told}");
+    }
+    assert_eq!(told.matches("BAD. Line").count(), 2, "{told}");
 }
 
 #[test]

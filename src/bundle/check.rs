@@ -3,7 +3,7 @@
 use super::keys::Keys;
 use super::line::{EntryLine, Header, Line, Tally, Trailer, VERSION};
 use super::report::{BundleFinding, BundleReport};
-use crate::audit::{Fault, Finding, Registrations, Verdict, named_key, unreadable};
+use crate::audit::{Fault, Finding, Registrations, Verdict, unreadable};
 use crate::ledger::ParsedEntry;
 use crate::time::Timestamp;
 use crate::tlog::{
@@ -68,6 +68,7 @@ impl<'k> Checker<'k> {
             header: None,
             checkpoint: None,
             note: None,
+            ledger_keys: Vec::new(),
             policy: None,
             entries: 0,
             keys: 0,
@@ -179,7 +180,13 @@ impl<'k> Checker<'k> {
             Ok(note) => note,
             Err(error) => return mismatch(error.to_string()),
         };
-        let checkpoint = match Checkpoint::verify(&note, self.key) {
+        let checkpoint = match Checkpoint::verify(&note, self.key).or_else(|error| {
+            // Another key of the ledger may have signed it. The entries say which one, so that is asked at the end.
+            let (name, id) = (self.key.name(), self.key.id());
+            let other = note.signatures().iter().any(|it| it.name() == name && it.id() != id);
+            let read = note.text().parse::<Checkpoint>().ok().filter(|_| other);
+            read.filter(|read| read.origin() == name.as_str()).ok_or(error)
+        }) {
             Ok(checkpoint) => checkpoint,
             Err(error) => return mismatch(error.to_string()),
         };
@@ -253,10 +260,6 @@ impl<'k> Checker<'k> {
             let found = format!("one of {:?}", entry.ledger);
             return finding(Fault::Fork, format!("an entry of {}", self.key.name()), found);
         }
-        if index == 0 && named_key(&entry).as_deref() != Some(self.key.to_string().as_str()) {
-            let found = "a beginning that names another key".to_owned();
-            return finding(Fault::Fork, format!("the ledger of {}", self.key), found);
-        }
         let time = entry.sealed.recorded_time();
         if let Some(before) = self.before {
             if before.index + 1 == index && entry.previous != before.leaf {
@@ -302,6 +305,11 @@ impl<'k> Checker<'k> {
         if let Err(error) = ended {
             self.note_down(line, error);
         }
+        if let Err(error) = self.under_our_key() {
+            // The checkpoint's line.
+            self.note_down(2, error);
+            self.report.checkpoint = None;
+        }
         let nothing = self.report.entries == 0 && self.report.verdict == Verdict::Good;
         if self.report.finding.is_some() {
             self.report.verdict = Verdict::Bad;
@@ -309,6 +317,25 @@ impl<'k> Checker<'k> {
             self.report.verdict = Verdict::None("there is nothing to check".to_owned());
         }
         (self.report, self.registrations)
+    }
+
+    /// The checkpoint must be signed by the key that was the ledger's own then, and the auditor's must be one of its keys.
+    /// Of a whole ledger the audit asks the same.
+    fn under_our_key(&mut self) -> Result<(), Wrong> {
+        self.report.ledger_keys = self.keys.ledger_keys();
+        let (keys, report) = (&self.report.ledger_keys, &self.report);
+        let Some((last, note)) = keys.last().zip(report.note.as_ref()) else { return Ok(()) };
+        if !keys.contains(self.key) {
+            let first = keys.first().map(ToString::to_string).unwrap_or_default();
+            return wrong(Fault::Fork, format!("the ledger of {}", self.key), first);
+        }
+        match Checkpoint::verify(note, last) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let expected = format!("a checkpoint signed by {last}, the ledger's key then");
+                wrong(Fault::CheckpointMismatch, expected, error.to_string())
+            }
+        }
     }
 
     /// Whether the end is there and is that of these lines. A head that promises something else is the last to be told:

@@ -6,17 +6,20 @@ use crate::decide::rights;
 use crate::ledger::{ParsedEntry, RequestKind};
 use crate::pb::v1::outcome;
 use crate::state::State;
+use crate::time::Timestamp;
+use crate::tlog::VerifierKey;
 
 /// How the names of people begin.
 const PEOPLE: &str = "people/";
 
-/// Whether an entry says who might do what: it began the ledger, or people, their keys or their roles are changed by it,
-/// put forward, or approved.
+/// Whether an entry says who might do what: it began the ledger or changed its key, or people, their keys or their roles
+/// are changed by it, put forward, or approved.
 pub(super) fn is_of_keys(entry: &ParsedEntry) -> bool {
     let result = entry.outcome.result.as_ref();
     match entry.request.kind() {
         RequestKind::InitializeLedger => true,
-        RequestKind::EnrollPerson
+        RequestKind::RotateLedgerKey
+        | RequestKind::EnrollPerson
         | RequestKind::EnrollKey
         | RequestKind::ChangeRoles
         | RequestKind::RevokeKey => !matches!(result, Some(outcome::Result::Refusal(_)) | None),
@@ -40,6 +43,12 @@ impl Keys {
 
     pub(super) fn state(&self) -> &State {
         &self.state
+    }
+
+    /// The keys that were the ledger's own, oldest first, as far as entries of the bundle say.
+    pub(super) fn ledger_keys(&self) -> Vec<VerifierKey> {
+        let keys = self.state.ledger_keys();
+        keys.filter_map(|key| key.verifier_key.parse().ok()).collect()
     }
 
     /// Meets an entry whose bytes, place and signature hold. Over one that says who might do what, the rules are run
@@ -72,10 +81,13 @@ impl Keys {
             let expected = "a key that an entry of the bundle enrols";
             Finding::new(index, Fault::UnknownKey, expected, "another key")
         };
+        if request.kind().is_the_ledgers() {
+            let key = self.state.ledger_key(request.key()).ok_or_else(unknown)?;
+            return key.replaced.map_or(Ok(()), |since| Err(ended(index, since)));
+        }
         let key = self.state.key(request.key()).ok_or_else(unknown)?;
         if let Some(since) = key.revoked {
-            let found = format!("one revoked at {since}");
-            return Err(Finding::new(index, Fault::KeyNotValidThen, "a key that is valid", found));
+            return Err(ended(index, since));
         }
         if matches!(entry.outcome.result, Some(outcome::Result::Refusal(_))) {
             // A refusal may well be for want of the role.
@@ -95,4 +107,9 @@ impl Keys {
         let found = format!("{}, who holds none of them", key.person);
         Err(Finding::new(index, Fault::RoleNotHeld, expected, found))
     }
+}
+
+fn ended(index: u64, since: Timestamp) -> Finding {
+    let found = format!("one that ended at {since}");
+    Finding::new(index, Fault::KeyNotValidThen, "a key that is valid", found)
 }

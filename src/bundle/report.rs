@@ -2,7 +2,7 @@
 
 use super::line::Header;
 use crate::audit::{Fault, Verdict};
-use crate::tlog::{Checkpoint, SignedNote};
+use crate::tlog::{Checkpoint, SignedNote, VerifierKey};
 
 /// The first thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,10 +33,12 @@ pub struct BundleReport {
     pub finding: Option<BundleFinding>,
     /// What the bundle says of itself.
     pub header: Option<Header>,
-    /// The checkpoint, if the key signed it.
+    /// The checkpoint, if the ledger's key signed it.
     pub checkpoint: Option<Checkpoint>,
     /// The same as it was signed.
     pub note: Option<SignedNote>,
+    /// The keys that were the ledger's own, oldest first, as far as entries of the bundle say.
+    pub ledger_keys: Vec<VerifierKey>,
     /// The policy that the exporter names.
     pub policy: Option<String>,
     /// Selected entries that were checked and are good.

@@ -104,7 +104,8 @@ impl Examined {
     fn by(examined: audit::Examined) -> Self {
         let audit::Examined { report, explanation, audited, distrusted } = examined;
         let cosigned = Vec::new();
-        Self { report, cosigned, identities: None, explanation, audited, distrusted, bundle: None }
+        let (identities, bundle) = (None, None);
+        Self { report, cosigned, identities, explanation, audited, distrusted, bundle }
     }
 
     /// The verdict on everything that was handed over.
@@ -138,11 +139,11 @@ impl Examined {
             if let Some(found) = &self.identities {
                 identities::add_json(found, told);
             }
-            if let Some(found) = &self.distrusted {
-                distrust::add_json(found, told);
-            }
             if let Some(bundle) = &self.bundle {
                 bundle.add_json(told);
+            }
+            if let Some(found) = &self.distrusted {
+                distrust::add_json(found, told);
             }
             if let Some(shown) = self.shown(asked) {
                 told.insert("explained".to_owned(), shown.json()?);

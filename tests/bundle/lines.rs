@@ -44,7 +44,9 @@ fn an_end_that_is_made_anew_hides_no_change_of_what_was_signed() {
     for pair in at.windows(2) {
         let mut swapped = lines.clone();
         swapped.swap(pair[0], pair[1]);
-        assert_eq!(fault(&bad(&resealed(&swapped), "swapped")), Fault::Reordered);
+        // Without its beginning a history is not read at all.
+        let expected = if pair[0] == at[0] { Fault::Missing } else { Fault::Reordered };
+        assert_eq!(fault(&bad(&resealed(&swapped), "swapped")), expected);
         let mut doubled = lines.clone();
         doubled.insert(pair[0], lines[pair[0]].clone());
         assert_eq!(fault(&bad(&resealed(&doubled), "doubled")), Fault::Duplicate);
@@ -115,7 +117,7 @@ fn another_ledgers_key_believes_nothing() {
     let foreign = PublicKey::of(&SigningKey::from_bytes(&[8; 32]));
     let same_name = VerifierKey::new(clinic().key.name().clone(), KeyKind::Note, foreign.clone());
     let report = checked(&same_name, &lines);
-    assert_eq!(fault(&report), Fault::CheckpointMismatch);
+    assert_eq!(fault(&report), Fault::Fork);
     let other =
         VerifierKey::new("example.org/other".parse().unwrap(), KeyKind::Note, foreign.clone());
     assert_eq!(fault(&checked(&other, &lines)), Fault::Fork);

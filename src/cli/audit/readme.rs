@@ -36,12 +36,18 @@ ledger.vkey        the ledger's public key. From here it proves nothing: compare
 verify_ledger.py   a verifier in Python, in one file, written apart from vialedger.
 "
     );
+    if !facts.is_database {
+        text.push_str(
+            "verify_bundle.py   the same for a bundle; it stands beside the other and uses it.\n",
+        );
+    }
     if facts.has_policy {
         text.push_str("policy             which log cosigners should have signed the checkpoint, by the exporter's word.\n");
     }
     if facts.identities > 0 && facts.is_database {
         text.push_str("identities.jsonl   who the patients are. Confidential.\n");
     }
+    let verifier = if facts.is_database { "verify_ledger.py" } else { "verify_bundle.py" };
     let checkpoint = if facts.is_database { " --checkpoint YOUR.checkpoint" } else { "" };
     let _ = write!(
         text,
@@ -50,14 +56,14 @@ HOW TO CHECK IT
 
 Copy this folder to a computer of your own. Nothing here needs a network or the clinic's server.
 
-1. With vialedger, version {version} or newer. It is not in this folder: take it from its publisher, or build it from its
-   source, and not from whoever handed you this.
+1. With vialedger, version {version} or newer. It is not in this folder: take it from its publisher, or build it
+   from its source, and not from whoever handed you this.
 
        vialedger verify {evidence} --vkey YOUR.vkey{checkpoint}
 
 2. With Python 3 and its package `cryptography`. Read the file first; it is short, and says what it does not check.
 
-       python3 verify_ledger.py {evidence} --vkey YOUR.vkey{checkpoint}
+       python3 {verifier} {evidence} --vkey YOUR.vkey{checkpoint}
 
    Both must say \"Good\". \"BAD\" names the entry and the kind of fault. \"No verdict\" is not good.
 
@@ -106,18 +112,18 @@ one from outside, entries cut off at the end cannot be excluded. It does not mea
             "
 WHAT \"GOOD\" MEANS
 
-Every entry here is in the signed ledger, signed by the person whose key it names, who had the role for it. It is a run of
-entries without a gap; where it begins and ends is the exporter's word. The rules were not run again: that takes every
-entry before. It does not mean that what people signed is true.
+Every entry here is in the signed ledger, signed by the person whose key it names, who had the role for it. It is a run
+of entries without a gap; where it begins and ends is the exporter's word. The rules were not run again: that takes
+every entry before. It does not mean that what people signed is true.
 "
         }
         (false, false) => {
             "
 WHAT \"GOOD\" MEANS
 
-Every entry here is in the signed ledger, signed by the person whose key it names, who had the role for it. It proves what
-is here, and not that nothing was left out: for that, ask for the whole ledger. The rules were not run again: that takes
-every entry before. It does not mean that what people signed is true.
+Every entry here is in the signed ledger, signed by the person whose key it names, who had the role for it. It proves
+what is here, and not that nothing was left out: for that, ask for the whole ledger. The rules were not run again: that
+takes every entry before. It does not mean that what people signed is true.
 "
         }
     }

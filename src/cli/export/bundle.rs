@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Opened, OpeningArgs};
-use crate::audit::{Registrations, named_key};
+use crate::audit::{Registrations, ledger_key};
 use crate::bundle::{EntryLine, Header, Line, Picked, Picker, Selection, VERSION, Writer};
 use crate::cli::cosigner::read_policy;
 use crate::cli::error::CliError;
@@ -105,7 +105,10 @@ pub(in crate::cli) struct Source {
     pub(in crate::cli) files: Files,
     /// Where the ledger's database is, or would be.
     pub(in crate::cli) database: PathBuf,
-    pub(in crate::cli) key: VerifierKey,
+    /// The ledger's own key now, and the one that it began with.
+    key: VerifierKey,
+    pub(in crate::cli) first_key: VerifierKey,
+    keys: Vec<VerifierKey>,
     /// The policy's text.
     pub(in crate::cli) policy: Option<String>,
     /// The newest checkpoint that the policy is content with.
@@ -125,18 +128,22 @@ pub(in crate::cli) struct Made {
 }
 
 impl Source {
-    /// Opens a ledger. Where no verifier key is given, it is the one that the ledger names: whoever checks the bundle
-    /// brings their own.
+    /// Opens a ledger. The key that it is read with is the one that it names itself: whoever checks the bundle brings
+    /// their own. One that is given must be among its keys.
     pub(in crate::cli) fn open(
         ledger: &Path,
         vkey: Option<&str>,
         policy: Option<&Path>,
     ) -> Result<Self, CliError> {
         let files = Files::open(ledger)?;
-        let key = match vkey {
-            Some(given) => verifier_key(Some(given), None)?,
-            None => own_key(&files, ledger)?,
-        };
+        let keys = own_keys(&files, ledger)?;
+        let given = vkey.map(|given| verifier_key(Some(given), None)).transpose()?;
+        if let Some(given) = given.filter(|given| !keys.contains(given)) {
+            return Err(CliError::No(format!("the ledger is not that of {given}")));
+        }
+        let missing = || CliError::Data(format!("{} names no key", ledger.display()));
+        let (key, first_key) =
+            keys.last().cloned().zip(keys.first().cloned()).ok_or_else(missing)?;
         let cosignatures = Cosignatures::beside(ledger);
         let read = policy.map(|path| Ok::<_, CliError>((read_policy(path)?, read_text(path)?)));
         let (cosigned, policy) = match read.transpose()? {
@@ -145,7 +152,12 @@ impl Source {
         };
         let folder = LedgerFolder::new(ledger);
         let database = if ledger.is_dir() { folder.database() } else { ledger.to_owned() };
-        Ok(Self { files, database, key, policy, cosigned, cosignatures })
+        Ok(Self { files, database, key, first_key, keys, policy, cosigned, cosignatures })
+    }
+
+    /// The ledger's own key now.
+    pub(in crate::cli) fn key(&self) -> &VerifierKey {
+        &self.key
     }
 
     /// Writes a bundle, and shows each entry of it: its index, whether it was asked for, and its bytes.
@@ -212,8 +224,10 @@ impl Source {
         let beside = beside.filter(|note| note.text() == grown.note.text());
         let note = self.cosigned.clone().or(beside).unwrap_or_else(|| grown.note.clone());
         let bad = |why: String| CliError::No(format!("the checkpoint is of no use: {why}"));
+        let mut keys = self.keys.iter().rev();
+        let checkpoint = keys.find_map(|key| Checkpoint::verify(&note, key).ok());
         let checkpoint =
-            Checkpoint::verify(&note, &self.key).map_err(|error| bad(error.to_string()))?;
+            checkpoint.ok_or_else(|| bad("no key of the ledger signed it".to_owned()))?;
         if grown.root_at(checkpoint.size())? != checkpoint.root() {
             return Err(bad("the ledger has another history; keep both".to_owned()));
         }
@@ -221,14 +235,19 @@ impl Source {
     }
 }
 
-fn own_key(files: &Files, ledger: &Path) -> Result<VerifierKey, CliError> {
-    let first = files.entries(1).next().and_then(Result::ok);
-    let first = first.and_then(|row| ParsedEntry::parse(row.entry).ok());
-    let named = first.as_ref().and_then(named_key).and_then(|key| key.parse().ok());
-    named.ok_or_else(|| {
-        let path = ledger.display();
-        CliError::Data(format!("{path} does not begin as a ledger; run `vialedger verify`"))
-    })
+/// The keys that a ledger names as its own, oldest first. Nothing of it is proved here.
+fn own_keys(files: &Files, ledger: &Path) -> Result<Vec<VerifierKey>, CliError> {
+    let size = files.newest_note()?.text().parse::<Checkpoint>().map_or(0, |it| it.size());
+    let mut keys = Vec::new();
+    for row in files.entries(size) {
+        let row = row.map_err(|error| CliError::Data(error.to_string()))?;
+        let entry = ParsedEntry::parse(row.entry).map_err(|error| {
+            let (path, index) = (ledger.display(), row.index);
+            CliError::Data(format!("{path}: entry {index}: {error}; run `vialedger verify`"))
+        })?;
+        keys.extend(ledger_key(&entry));
+    }
+    Ok(keys)
 }
 
 /// The newest checkpoint that a policy is content with; nothing where it asks for no cosignatures.

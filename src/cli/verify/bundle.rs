@@ -54,7 +54,7 @@ pub(super) fn judge(
     explain: Option<u64>,
 ) -> Result<Examined, CliError> {
     if args.since.is_some() || args.save.is_some() || args.distrust.is_asked() {
-        let why = "--since, --save and --distrust-key are for ledgers: a bundle is read as a whole";
+        let why = "--since, --save and --distrust-key are for ledgers: verify the ledger itself";
         return Err(CliError::Usage(why.to_owned()));
     }
     let mut checker = Checker::new(&options.verifier_key);
@@ -104,7 +104,10 @@ fn shown(found: &BundleReport, options: &Options) -> Report {
         verdict => verdict.clone(),
     };
     let outside = options.checkpoint.as_ref().and_then(|note| {
+        // It may be of the time of another key of the ledger's.
+        let keys = found.ledger_keys.iter().rev();
         let yours = Checkpoint::verify(note, &options.verifier_key);
+        let yours = keys.fold(yours, |yours, key| yours.or_else(|_| Checkpoint::verify(note, key)));
         Some((yours, found.checkpoint.as_ref()?))
     });
     match outside {

@@ -31,7 +31,7 @@ pub(super) struct DistrustArgs {
 }
 
 impl DistrustArgs {
-    /// Whether a key is not to be relied on.
+    /// Whether there is one.
     pub(super) fn is_asked(&self) -> bool {
         self.distrust_key.is_some()
     }
