@@ -265,6 +265,7 @@ mod tests {
                 public_key: vec![1, 2, 3],
                 enrolled_time: Some(prost_types::Timestamp { seconds: 1, nanos: 500_000_000 }),
                 revoked_time: None,
+                ..Default::default()
             }],
         };
         assert_eq!(
