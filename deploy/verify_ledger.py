@@ -19,7 +19,7 @@ REQUESTS = {f"vialedger.v1.{name}Request" for name in (
     "CalculateDose ReceiveVials DispenseVial RecordAdministration RecordWaste Witness ReturnVial CheckDose "
     "RegisterPatient MergePatients OpenIdentity RecordEligibility OpenCourse CloseCourse StartSession "
     "RecordMissedSession CancelSession AcknowledgeAlert RecordObservation RecordAdverseEffect DischargePatient "
-    "RecordFormSent").split()}
+    "RecordFormSent RecordSelfAudit").split()}
 INITIALIZED, PROPOSED, CHANGED, RECEIVED, BALANCES, FLAGS, DISCHARGED = 2, 3, 4, 6, 20, 21, 26  # fields of `Outcome`
 DISPENSED, ADMINISTERED, WASTED, WITNESSED, RETURNED = 7, 8, 9, 10, 11
 EMPTY = hashlib.sha256(b"").digest()  # root of no entries, and what stands before the first
@@ -326,7 +326,8 @@ class Audit:
         first = entry.type == "vialedger.v1.InitializeLedgerRequest"
         ledgers, request_id = {entry.ledger, entry.request.text(1)}, entry.request.text(2).lower()
         results = [field for field in entry.outcome.fields if field not in (BALANCES, FLAGS)]
-        valid = first and entry.key == entry.request.message(5).message(4).get(1) or self.people.keys.get(entry.key)
+        valid = (first and entry.key == entry.request.message(5).message(4).get(1) or self.people.keys.get(entry.key)
+                 if entry.type != "vialedger.v1.RecordSelfAuditRequest" else entry.key == self.vkey.key or None)
         for holds, fault, expected, found in (
                 (ledgers == {self.vkey.name}, "fork", f"an entry of {self.vkey.name}", ", ".join(sorted(ledgers))),
                 (not first or self.named == self.vkey.line, "fork", f"the ledger of {self.vkey.line}", self.named),
@@ -385,8 +386,7 @@ def main():
         verify(report, arguments.ledger, arguments.vkey, arguments.checkpoint)
     except (OSError, ValueError, sqlite3.Error, MemoryError, ImportError) as error:
         report["why"] = str(error) or type(error).__name__
-    size = report["anchor"].get("size")
-    anchor = "nothing from outside, so entries cut off at the end cannot be excluded"
+    size, anchor = report["anchor"].get("size"), "nothing from outside, so entries cut off at the end are not excluded"
     tail = ("\n  Trusted      the first {trusted_entries} entries and nothing after them\n  Anchor       " + (
         anchor if size is None else f"your checkpoint of {size} entries") + f"\n  Not checked  {NOT_CHECKED}")
     told = {"good": "Good. All {entries} entries and {checkpoints} checkpoints hold.\n  Root         {root}" + tail,
