@@ -19,11 +19,11 @@ REQUESTS = {f"vialedger.v1.{name}Request" for name in (
     "CalculateDose ReceiveVials DispenseVial RecordAdministration RecordWaste Witness ReturnVial CheckDose "
     "RegisterPatient MergePatients OpenIdentity RecordEligibility OpenCourse CloseCourse StartSession "
     "RecordMissedSession CancelSession AcknowledgeAlert RecordObservation RecordAdverseEffect DischargePatient "
-    "RecordFormSent RecordSelfAudit").split()}
+    "RecordFormSent RotateLedgerKey RecordSelfAudit").split()}
+ROTATION, LEDGER_ACTS = "vialedger.v1.RotateLedgerKeyRequest", re.compile("vialedger.v1.(Rotate|RecordSelf).*")
 INITIALIZED, PROPOSED, CHANGED, RECEIVED, BALANCES, FLAGS, DISCHARGED = 2, 3, 4, 6, 20, 21, 26  # fields of `Outcome`
 DISPENSED, ADMINISTERED, WASTED, WITNESSED, RETURNED = 7, 8, 9, 10, 11
 EMPTY = hashlib.sha256(b"").digest()  # root of no entries, and what stands before the first
-
 class Bad(Exception):
     """The evidence is bad. Arguments: first bad index, kind of fault, what was expected, what was found."""
 
@@ -33,7 +33,6 @@ def varint(data, at):
     if end is None:
         raise ValueError("a number that does not end")
     return sum((data[i] & 0x7F) << 7 * (i - at) for i in range(at, end + 1)) % 2**64, end + 1
-
 class Message:
     """Fields by number. Raises ValueError where the bytes, or a field that is asked for, are not as agreed."""
     def __init__(self, data):
@@ -60,7 +59,6 @@ class Message:
         return self.get(field).decode()
     def message(self, field):  # several are merged, which is to join their bytes
         return Message(b"".join(self.all(field)))
-
 def parse(data):
     """A stored entry, or None where the bytes are not one."""
     try:
@@ -83,7 +81,6 @@ def parse(data):
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 LOW_ORDER = {0, 1, P - 1, Y8, P - Y8}  # y of the points of order 1, 2, 4 and 8: under such a key anybody can sign
-
 def signed(key, signature, body):
     """Strict Ed25519. `cryptography` (OpenSSL) checks the equation without the cofactor, and R as bytes, and refuses S
     from L on. It takes keys and R of low order, and keys not reduced: these are refused here, and so is S once more."""
@@ -96,11 +93,9 @@ def signed(key, signature, body):
         return Ed25519PublicKey.from_public_bytes(key).verify(signature, body) is None
     except (InvalidSignature, ValueError):
         return False
-
 def pae(kind, body):  # DSSE's pre-authentication encoding
     kind = f"application/vnd.{kind}".encode()
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body)
-
 class Tree:
     """An RFC 6962 tree that grows: its size, and its full subtrees from left to right."""
     def __init__(self):
@@ -115,13 +110,11 @@ class Tree:
         for left in self.full[-2::-1]:
             root = hashlib.sha256(b"\1" + left + root).digest()
         return base64.b64encode(root).decode()
-
 def unbase64(text):  # in its one canonical form
     data = base64.b64decode(text, validate=True)
     if base64.b64encode(data).decode() != text:
         raise ValueError("base64 that is not canonical")
     return data
-
 class VerifierKey:
     """A C2SP vkey line: name, key id and Ed25519 key. Raises ValueError where it is not one."""
     def __init__(self, line):
@@ -154,7 +147,7 @@ class VerifierKey:
 class People:
     """Keys, as the entries enrol and revoke them: by one person alone, or put forward and approved."""
     def __init__(self):
-        self.keys, self.pending = {}, {}  # key: whether it is valid; index of a proposal: its entry
+        self.keys, self.pending, self.retired = {}, {}, set()  # key: is it valid; proposals; keys the ledger had
     def apply(self, entry):
         act = entry if {CHANGED, INITIALIZED, DISCHARGED} & {*entry.outcome.fields} else None
         if PROPOSED in entry.outcome.fields:
@@ -172,7 +165,6 @@ class People:
             if key in self.keys or (person and len(person.all(4)) != 1):
                 raise Bad(entry.index, "outcome-differs", "one key, and a new one", "a known key, or another number")
             self.keys[key] = True
-
 def amount(quantity):
     """A quantity as an exact number and its unit; volumes in mL."""
     value, unit = quantity.text(1), quantity.text(2)
@@ -180,7 +172,6 @@ def amount(quantity):
         raise ValueError(f"{value!r} {unit!r} is not a quantity")
     factor = {"uL": fractions.Fraction(1, 1000), "L": 1000}.get(unit)
     return [fractions.Fraction(value) * factor, "mL"] if factor else [fractions.Fraction(value), unit]
-
 class Vials:
     """The balance of each vial, and what is open: dispensings and wastes, each with its vial, amount and unit."""
     PARTS = ("content", "administered", "wasted", "unwitnessed", "in_container", "in_hands")  # fields 3 to 8
@@ -205,7 +196,6 @@ class Vials:
         if kind in (DISPENSED, WASTED):
             self.open[f"{'dispensings' if kind == DISPENSED else 'wastes'}/{entry.index}"] = [vial, *much]
         return vial, *much, {loses: -1, **dict.fromkeys(gains, 1)}
-
     def apply(self, entry):
         """Raises ValueError or KeyError where the entry's balances do not follow from those before."""
         kind = next((kind for kind in self.MOVES if kind in entry.outcome.fields), None)
@@ -237,7 +227,11 @@ class Audit:
         self.entries = self.checkpoints = self.trusted = 0
         self.tree, self.people, self.vials = Tree(), People(), Vials()
         self.leaves, self.ids, self.time, self.named, self.last = set(), set(), (-1 << 64, 0), None, EMPTY
-
+        # The ledger's own key so far: entry 0's where a rotation leads from it to the given one, or else that one.
+        naming = (parse(data) for _, data in self.rows(f"WHERE instr(entry, x'{vkey.line.encode().hex()}')"))
+        led = any(entry and entry.type == ROTATION and entry.request.text(6) == vkey.line for entry in naming)
+        first = [parse(data) for _, data in self.rows("ORDER BY idx LIMIT 1") if led]
+        self.key, self.next = VerifierKey(first[0].request.text(3)) if first and first[0] else vkey, None
     def run(self):
         rows, notes = self.rows("ORDER BY idx"), self.database.execute(
             "SELECT ifnull(CAST(size AS INTEGER), 0), ifnull(CAST(note AS BLOB), x'') FROM checkpoints ORDER BY 1")
@@ -249,6 +243,7 @@ class Audit:
             self.last = entry.leaf
             named = entry.request.fields.get(3) if index == 0 else None
             self.named = named[-1].decode(errors="replace") if named and isinstance(named[-1], bytes) else self.named
+            self.next = VerifierKey(entry.request.text(6)) if entry.type == ROTATION else None  # then both sign
             after = parse(row[1]) if row and row[0] == index + 1 else None
             fits = after.previous == entry.leaf if after and after.index == index + 1 else None  # None: not there
             while note and note[0] <= index + 1:
@@ -277,14 +272,12 @@ class Audit:
         if self.trusted < self.entries:
             found = f"none that covers more than {self.trusted} of {self.entries} entries"
             raise Bad(self.trusted, "checkpoint-mismatch", "a checkpoint of all entries", found)
-
     def rows(self, how):
         query = "SELECT idx, typeof(entry), CASE WHEN length(entry) <= 65535 THEN entry END FROM entries "
         for index, kind, data in self.database.execute(query + how):
             if not isinstance(index, int) or kind != b"blob":
                 raise ValueError("a row of entries does not hold a number and bytes: not a ledger's schema")
             yield index, data or b""
-
     def place(self, row, data):
         """The entry in the row, if it is the one that belongs next."""
         index, entry = self.entries, parse(data)
@@ -299,15 +292,14 @@ class Audit:
         moved = row < index or any(other and other.index == index and other.previous == self.last for other in others)
         found = f"row {row}" if row != index else f"entry {entry.index}"
         raise Bad(index, "reordered" if moved else "missing", f"entry {index}", found)
-
     def check_checkpoint(self, index, size, note, fits):
         """A checkpoint, once the tree is of its size or no entry is left. Does the next entry, if there is one, fit?"""
         bad, found = min(max(size - 1, 0), index), self.tree.root() if size else Tree().root()
         try:
-            said, expected = self.vkey.checkpoint(note)
+            said, expected = [key.checkpoint(note) for key in (self.next, self.key) if key][-1]
         except ValueError as error:
-            if self.named not in (None, self.vkey.line):
-                raise Bad(0, "fork", f"the ledger of {self.vkey.line}", f"that of {self.named}") from None
+            if self.named not in (None, self.key.line) and not self.people.retired:
+                raise Bad(0, "fork", f"the ledger of {self.key.line}", f"that of {self.named}") from None
             raise Bad(bad, "checkpoint-mismatch", "a checkpoint signed by the ledger's key", str(error)) from None
         if said != size:
             raise Bad(bad, "checkpoint-mismatch", f"the checkpoint of size {size}", f"a checkpoint of size {said}")
@@ -317,7 +309,6 @@ class Audit:
             bad = self.trusted if fits else index
             raise Bad(bad, "fork" if fits else "edited", f"root {expected}", f"root {found}")
         self.checkpoints, self.trusted = self.checkpoints + 1, size
-
     def check_entry(self, index, entry):
         """What an entry says by itself and against those before it."""
         if entry.version != 1 or entry.rules not in (1, 2) or entry.type not in REQUESTS:
@@ -326,11 +317,12 @@ class Audit:
         first = entry.type == "vialedger.v1.InitializeLedgerRequest"
         ledgers, request_id = {entry.ledger, entry.request.text(1)}, entry.request.text(2).lower()
         results = [field for field in entry.outcome.fields if field not in (BALANCES, FLAGS)]
-        valid = (first and entry.key == entry.request.message(5).message(4).get(1) or self.people.keys.get(entry.key)
-                 if entry.type != "vialedger.v1.RecordSelfAuditRequest" else entry.key == self.vkey.key or None)
+        valid = first and entry.key == entry.request.message(5).message(4).get(1) or self.people.keys.get(entry.key)
+        if LEDGER_ACTS.match(entry.type):
+            valid = entry.key == self.key.key or (False if entry.key in self.people.retired else None)
         for holds, fault, expected, found in (
                 (ledgers == {self.vkey.name}, "fork", f"an entry of {self.vkey.name}", ", ".join(sorted(ledgers))),
-                (not first or self.named == self.vkey.line, "fork", f"the ledger of {self.vkey.line}", self.named),
+                (not first or self.named == self.key.line, "fork", f"the ledger of {self.key.line}", self.named),
                 (entry.time > self.time, "time-reversed", f"a time after {self.time}", entry.time),
                 (signed(entry.key, entry.signature, pae(entry.type + "+protobuf", entry.body)), "bad-signature",
                  "the signature of the key that the entry names", "another"),
@@ -343,9 +335,15 @@ class Audit:
                 raise Bad(index, fault, expected, str(found))
         self.time = entry.time
         self.ids.add(request_id)
+        if self.next:  # signed by the old key, as was just checked, and by the new one
+            body = "\n".join((self.key.name, self.key.line, self.next.line)).encode()
+            held = signed(self.next.key, entry.request.get(7), pae("vialedger.v1.LedgerKeyPossession", body))
+            used = self.next.key in {self.key.key, *self.people.keys, *self.people.retired}
+            if entry.request.text(5) != self.key.line or self.next.name != self.key.name or used or not held:
+                raise Bad(index, "outcome-differs", "a rotation to a new key that is held", self.next.line)
+            self.people.retired, self.key = {*self.people.retired, self.key.key}, self.next
         self.people.apply(entry)
         self.vials.apply(entry)
-
 def verify(report, ledger, vkey, checkpoint):
     """Fills in the report, with the fields of `vialedger verify --json`; raises where there is no verdict."""
     key, anchor = VerifierKey((pathlib.Path(vkey).read_text() if pathlib.Path(vkey).is_file() else vkey).strip()), None
@@ -371,7 +369,6 @@ def verify(report, ledger, vkey, checkpoint):
             report.update(verdict="none", why="entry %d: %s: expected %s, found %s" % bad.args)
     report.update(entries=audit.entries, checkpoints=audit.checkpoints, trusted_entries=audit.trusted,
                   anchor={"kind": "checkpoint", "size": anchor[0]} if anchor else {"kind": "none"})
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("ledger", help="the database, ledger.db")
@@ -386,7 +383,8 @@ def main():
         verify(report, arguments.ledger, arguments.vkey, arguments.checkpoint)
     except (OSError, ValueError, sqlite3.Error, MemoryError, ImportError) as error:
         report["why"] = str(error) or type(error).__name__
-    size, anchor = report["anchor"].get("size"), "nothing from outside, so entries cut off at the end are not excluded"
+    size = report["anchor"].get("size")
+    anchor = "nothing from outside, so entries cut off at the end cannot be excluded"
     tail = ("\n  Trusted      the first {trusted_entries} entries and nothing after them\n  Anchor       " + (
         anchor if size is None else f"your checkpoint of {size} entries") + f"\n  Not checked  {NOT_CHECKED}")
     told = {"good": "Good. All {entries} entries and {checkpoints} checkpoints hold.\n  Root         {root}" + tail,

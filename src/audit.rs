@@ -28,7 +28,7 @@ pub use identities::{
     IDENTITY_DIFFERS, IdentityFinding, IdentityProof, IdentityReport, MAX_LINE_BYTES,
     OpenedIdentity, Registrations,
 };
-pub use replay::{ledger_key, named_key, replay};
+pub use replay::{ledger_key, named_key, replay, unreadable};
 pub use report::{Anchor, Fault, Finding, Report, Verdict};
 
 use std::collections::BTreeSet;

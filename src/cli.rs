@@ -7,11 +7,14 @@
 //!
 //! `serve` is only read here; a layer above runs it, since no client needs the server. The demo does: it is both sides.
 
+mod audit;
+mod backup;
 pub mod calc;
 pub mod cosigner;
 mod course;
 mod custody;
 mod demo;
+mod doctor;
 mod dose;
 mod entries;
 pub mod error;
@@ -23,6 +26,7 @@ pub mod identity;
 mod init;
 pub mod json;
 mod key;
+pub mod known;
 mod ledger;
 mod list;
 pub mod options;
@@ -146,7 +150,7 @@ pub enum Task {
     /// Prove that an entry is in the ledger, or that the ledger begins with an older one
     #[command(subcommand)]
     Proof(proof::ProofCommand),
-    /// Verify a ledger file from itself and its verifier key alone, without any server
+    /// Verify a ledger file, or a bundle, from itself and the verifier key alone, without any server
     Verify(verify::VerifyArgs),
     /// Watch other ledgers as a log cosigner, and have others watch yours
     #[command(subcommand)]
@@ -154,12 +158,21 @@ pub enum Task {
     /// Write what is to be handed over into a folder of its own, without any server
     #[command(subcommand)]
     Export(export::ExportCommand),
+    /// Put together what an inspector is handed, without any server
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Change the key that patients' identities are encrypted with
     #[command(subcommand)]
     Identity(identity::IdentityCommand),
     /// Rotate the ledger's own key
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
+    /// Copy a ledger as it is at one moment, also beside a running server
+    Backup(backup::BackupArgs),
+    /// Make a ledger again from a copy, and say whether anything that is known is missing
+    Restore(backup::RestoreArgs),
+    /// Look at a ledger's folder and say what ails it and what to do
+    Doctor(doctor::DoctorArgs),
     /// Make everything that is derived from the entries again
     Rebuild(init::RebuildArgs),
     /// Dose arithmetic and code checks for anyone, without a ledger
@@ -214,8 +227,12 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Verify(args) => return verify::run(&args, desk),
         Task::Cosigner(command) => return cosigner::run(command, desk).await,
         Task::Export(command) => export::run(&command, desk)?,
+        Task::Audit(command) => audit::run(&command, desk)?,
         Task::Identity(command) => identity::run(&command, desk)?,
         Task::Ledger(command) => ledger::run(&command, desk)?,
+        Task::Backup(args) => return backup::backup(&args, desk),
+        Task::Restore(args) => return backup::restore(&args, desk),
+        Task::Doctor(args) => return doctor::run(&args, desk),
         Task::Rebuild(args) => init::rebuild(&args, desk)?,
         Task::Calc(command) => return calculate(&command, desk),
         Task::Completions(args) => pages::completions(&args)?,

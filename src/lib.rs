@@ -22,7 +22,11 @@
 //!   word: `tests/cosigner`.
 //! * No entry holds a patient's name, address, date of birth or identifier; an export verifies with identities withheld
 //!   or opened: `tests/identities.rs`.
+//! * A bundle of some entries verifies by itself, opens nothing else, and shows every changed byte and a cut-off end:
+//!   `tests/bundle`.
 //! * What is printed is what was recorded, to the last reading, and nothing is filled in: `tests/report`.
+//! * A device refuses a server that shows another history, or less of it, than the device saw, and a ledger that was put
+//!   back to an older state takes no writes: `tests/gossip`.
 //! * What a person signed is stored as the very bytes that were sent: `tests/interop.rs`, where the client is not ours.
 //!
 //! # What it does not do
@@ -57,7 +61,8 @@
 //! | `state` | everything folded from the entries |
 //! | `decide` | the rules |
 //! | `audit` | everything derived again from the bytes |
-//! | `clock`, `key`, `token` | the only clock; keys in files; bearer tokens |
+//! | `bundle` | some of the entries, in a file that proves itself |
+//! | `clock`, `durable`, `key`, `token` | the only clock; files replaced as a whole; keys in files; bearer tokens |
 //! | `handover` | a folder that is there whole or not at all |
 //! | `store`, `tiles` | SQLite: the ledger, and beside it the sealed identities; the ledger as static files |
 //! | `service` | queue, decide, append, receipt |
@@ -66,7 +71,7 @@
 //! | `cli` | the commands |
 //! | `app` | from the arguments to the exit status |
 //!
-//! Down to `audit` everything is the core. The core reads no clock, does no I/O, has no randomness, does not log, is
+//! Down to `bundle` everything is the core. The core reads no clock, does no I/O, has no randomness, does not log, is
 //! synchronous, and iterates over nothing without an order. Only `store` names rusqlite. Only `clock` reads the clock.
 //! No float exists here.
 //!
@@ -75,6 +80,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod bundle;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -84,6 +90,7 @@ pub mod course;
 pub mod decide;
 pub mod dosing;
 pub mod dsse;
+pub mod durable;
 pub mod formulary;
 pub mod grpc;
 pub mod handover;

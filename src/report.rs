@@ -1,8 +1,8 @@
 //! What is printed for people: the report of a session and of a course, the patient's leaflet, the data of the
-//! monitoring form.
+//! monitoring form, and the register of an audit pack.
 //!
 //! Everything here is made from the messages of the API alone, so that any client that may read a session can print it
-//! and gets the same bytes. Nothing is read, fetched or looked up; the time of printing is an argument. Pages are
+//! and gets the same bytes; the register is made from entries. Nothing is read, fetched or looked up; the time of printing is an argument. Pages are
 //! self-contained HTML without scripts, for A4 and Letter, and lose nothing in black and white.
 //!
 //! A page says what was recorded and by which entry; it proves nothing by itself and does not say that anything
@@ -15,6 +15,7 @@ mod markup;
 mod moments;
 mod page;
 mod reading;
+mod register;
 mod session;
 mod words;
 
@@ -28,6 +29,7 @@ use crate::time::Timestamp;
 pub use course::course_page;
 pub use form::{monitoring_form, monitoring_form_page};
 pub use leaflet::leaflet_page;
+pub use register::{RegisterInput, register_page};
 pub use session::session_page;
 pub use words::{
     actions, count, date, effect, quantity, reading, reading_unit, severity, state, word,

@@ -139,6 +139,20 @@ impl State {
         Date::of(moment, offset).unwrap_or(Date::MAX)
     }
 
+    /// Goes to where an entry stands, for whoever has only some of the entries. What is known is what the entries at hand
+    /// have said: of all others nothing is.
+    ///
+    /// # Panics
+    ///
+    /// When that is a place that was passed already.
+    pub fn skip_to(&mut self, index: u64, previous: Hash) {
+        assert!(index >= self.size, "no entry comes twice");
+        if index > self.size {
+            self.size = index;
+            self.last_leaf = previous;
+        }
+    }
+
     /// Takes an entry in. The step comes from the rules, which looked at this very state.
     ///
     /// # Panics

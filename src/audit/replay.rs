@@ -28,7 +28,8 @@ pub fn replay(state: &State, bytes: Bytes) -> Result<Step, Finding> {
 }
 
 /// What an entry that cannot be read is.
-pub(super) fn unreadable(index: u64, error: &EntryError) -> Finding {
+#[must_use]
+pub fn unreadable(index: u64, error: &EntryError) -> Finding {
     let fault = match error {
         EntryError::UnknownFormat(_) | EntryError::UnknownRequest(_) => Fault::UnknownVersion,
         EntryError::TooLong(_) | EntryError::Malformed(_) => Fault::Edited,

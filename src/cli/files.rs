@@ -78,17 +78,24 @@ impl Files {
     /// The tree from the entries alone, with its full tiles: 32 bytes of memory an entry.
     fn grow(&self, size: u64) -> Result<(Tree, FullTiles), CliError> {
         let (mut tree, mut tiles) = (Tree::new(), FullTiles::new());
-        let rows: &mut dyn Iterator<Item = Result<EntryRow, EvidenceError>> = match self {
-            Self::Tiles(folder) => &mut folder.entries(size),
-            Self::Database(evidence) => &mut evidence.entries(),
-        };
-        for row in rows {
+        for row in self.entries(size) {
             let row = row.map_err(|error| CliError::Data(error.to_string()))?;
             for tile in tree.append(leaf_hash(&row.entry)) {
                 tiles.insert((tile.level, tile.number), tile.hashes);
             }
         }
         Ok((tree, tiles))
+    }
+
+    /// The entries in the order in which they lie there; of tiles, those of a ledger of this size.
+    pub(super) fn entries(
+        &self,
+        size: u64,
+    ) -> Box<dyn Iterator<Item = Result<EntryRow, EvidenceError>> + '_> {
+        match self {
+            Self::Tiles(folder) => Box::new(folder.entries(size)),
+            Self::Database(evidence) => Box::new(evidence.entries()),
+        }
     }
 
     fn entry(&self, index: u64, size: u64) -> Result<Option<Bytes>, CliError> {

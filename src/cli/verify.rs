@@ -2,6 +2,7 @@
 //! verifier key alone; whether enough log cosigners signed it too; and in an export with identities
 //! opened, whether each is the one that an entry commits to.
 
+mod bundle;
 mod cosigned;
 mod distrust;
 mod evidence;
@@ -30,7 +31,7 @@ use cosigned::Cosigned;
 pub(super) use report::{json, text};
 use shown::Shown;
 
-/// Verify a ledger, without any server.
+/// Verify a ledger, or a bundle of some of its entries, without any server.
 ///
 /// Every entry's bytes, chain, signature and meaning are checked, and every checkpoint. The
 /// verifier key (--vkey) must come from outside the ledger's folder, from whoever keeps the
@@ -40,6 +41,9 @@ use shown::Shown;
 /// history with this key can have been shown to them. Without --checkpoint, the newest such one from the folder
 /// `cosignatures` beside the database is taken; the cosigners' keys come from the policy, not from there.
 ///
+/// Of a bundle that is not the whole ledger, each entry's bytes, place, signature, key and role are checked; the rules
+/// are not run again, since that takes every entry before.
+///
 /// In an export with identities opened, each is proved against the commitment in the entry that
 /// registered the patient.
 ///
@@ -48,7 +52,7 @@ use shown::Shown;
 /// Exit status: 0 good; 1 the evidence is bad; 2 no verdict possible, also where cosignatures are missing.
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
-    /// The ledger's database, the folder that it is in, an export of the evidence, or exported tiles
+    /// The ledger's database, the folder that it is in, an export of the evidence, exported tiles, or a bundle
     ledger: PathBuf,
     /// A checkpoint or a receipt that was kept elsewhere: excludes a tail that was cut off
     #[arg(long, value_name = "FILE")]
@@ -82,18 +86,25 @@ struct Examined {
     audited: Option<Audited>,
     /// What rests on the key that is not relied on.
     distrusted: Option<Distrusted>,
+    /// What more there is to say of a bundle.
+    bundle: Option<Box<bundle::Found>>,
 }
 
 impl Examined {
     fn no_verdict(why: String) -> Self {
-        Self {
-            report: Report::no_verdict(why),
-            cosigned: Vec::new(),
-            identities: None,
-            explanation: None,
-            audited: None,
-            distrusted: None,
-        }
+        Self::of(Report::no_verdict(why))
+    }
+
+    /// A report, and nothing else.
+    fn of(report: Report) -> Self {
+        Self::by(audit::Examined { report, explanation: None, audited: None, distrusted: None })
+    }
+
+    /// What an audit found.
+    fn by(examined: audit::Examined) -> Self {
+        let audit::Examined { report, explanation, audited, distrusted } = examined;
+        let cosigned = Vec::new();
+        Self { report, cosigned, identities: None, explanation, audited, distrusted, bundle: None }
     }
 
     /// The verdict on everything that was handed over.
@@ -130,6 +141,9 @@ impl Examined {
             if let Some(found) = &self.distrusted {
                 distrust::add_json(found, told);
             }
+            if let Some(bundle) = &self.bundle {
+                bundle.add_json(told);
+            }
             if let Some(shown) = self.shown(asked) {
                 told.insert("explained".to_owned(), shown.json()?);
             }
@@ -137,11 +151,19 @@ impl Examined {
         Ok(value)
     }
 
-    fn text(&self, asked: Option<u64>, desk: &Desk) -> String {
-        let evidence = text(&self.report) + &cosigned::text(&self.cosigned, desk);
-        let all = match &self.identities {
+    /// The evidence's verdict in words, with what came with it.
+    fn told(&self, evidence: &str, desk: &Desk) -> String {
+        let evidence = evidence.to_owned() + &cosigned::text(&self.cosigned, desk);
+        match &self.identities {
             Some(found) => identities::text(found, &evidence),
             None => evidence,
+        }
+    }
+
+    fn text(&self, asked: Option<u64>, desk: &Desk) -> String {
+        let all = match &self.bundle {
+            Some(bundle) => bundle.text(self, desk),
+            None => self.told(&text(&self.report), desk),
         };
         let all = match &self.distrusted {
             Some(found) => format!("{all}\n\n{}", distrust::text(found, &self.report)),
@@ -177,7 +199,12 @@ fn examine(args: &VerifyArgs, asked: Option<u64>, desk: &Desk) -> Result<Examine
         Some(policy) => ledger_key(policy, given)?,
         None => verifier_key(given, None)?,
     };
-    let checkpoint = match (args.checkpoint.as_deref().map(checkpoint).transpose()?, &policy) {
+    let given = args.checkpoint.as_deref().map(checkpoint).transpose()?;
+    if bundle::is_one(&args.ledger) {
+        let options = Options { verifier_key, checkpoint: given };
+        return bundle::judge(args, &options, policy.as_ref(), asked);
+    }
+    let checkpoint = match (given, &policy) {
         (None, Some(policy)) if policy.asks_for_cosignatures() => {
             cosigned::newest_under(policy, &args.ledger)?
         }
@@ -189,21 +216,19 @@ fn examine(args: &VerifyArgs, asked: Option<u64>, desk: &Desk) -> Result<Examine
     let distrust = args.distrust.read(desk.clock.now())?;
     let options = Options { verifier_key, checkpoint };
     let plan = Plan { explain: asked, since, distrust };
-    let audit::Examined { report, explanation, audited, distrusted } =
-        evidence::judge(&args.ledger, &options, plan)?;
+    let mut examined = Examined::by(evidence::judge(&args.ledger, &options, plan)?);
     // Only good evidence says which identities there are.
-    let registered = audited.as_ref().map(Audited::registrations);
+    let registered = examined.audited.as_ref().map(Audited::registrations);
     let identities = registered.map(|registered| identities::prove(&args.ledger, &registered));
-    let identities = identities.transpose()?;
-    let audited = audited.filter(|_| identities.as_ref().is_some_and(IdentityReport::holds));
-    let good = audited.is_some();
-    let found =
-        Examined { report, cosigned: Vec::new(), identities, explanation, audited, distrusted };
+    examined.identities = identities.transpose()?;
+    let holds = examined.identities.as_ref().is_some_and(IdentityReport::holds);
+    let good = examined.audited.is_some() && holds;
+    examined.audited = examined.audited.filter(|_| good);
     // What is bad is bad whoever cosigned it; good evidence is not good enough.
     match under {
-        Ok(cosigned) => Ok(Examined { cosigned, ..found }),
+        Ok(cosigned) => Ok(Examined { cosigned, ..examined }),
         Err(why) if good => Ok(Examined::no_verdict(why)),
-        Err(_) => Ok(Examined { audited: None, ..found }),
+        Err(_) => Ok(Examined { audited: None, ..examined }),
     }
 }
 

@@ -50,7 +50,8 @@ pub(super) const APPROVERS: &[Role] = &[Role::Pharmacist, Role::Administrator, R
 pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'static [Role] {
     let person = |key| state.key(key).map(|record| &record.person);
     match act {
-        Act::Initialize(_) => &[],
+        // No role gives these rights: whoever holds the ledger's own key has them.
+        Act::Initialize(_) | Act::RotateLedgerKey(_) | Act::RecordSelfAudit(_) => &[],
         Act::RevokeKey(act) if person(&act.key) == person(signer) => &[],
         Act::EnrollPerson(_)
         | Act::ChangeRoles(_)
@@ -90,8 +91,6 @@ pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'st
         | Act::RecordAdverseEffect(_)
         | Act::DischargePatient(_) => TREATERS,
         Act::RecordMissedSession(_) => SCHEDULERS,
-        // No role gives this right: the ledger's own key does.
-        Act::RotateLedgerKey(_) | Act::RecordSelfAudit(_) => &[],
     }
 }
 

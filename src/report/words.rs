@@ -132,6 +132,18 @@ pub(super) fn sum<'a>(
     total
 }
 
+/// Whether content = given + wasted + left, worked out here again; nothing where that cannot be added up.
+pub(super) fn adds_up(balance: &v1::VialBalance) -> Option<bool> {
+    let parts = [
+        balance.administered.as_ref(),
+        balance.wasted.as_ref(),
+        balance.in_container.as_ref(),
+        balance.in_hands.as_ref(),
+    ];
+    let content = read(balance.content.as_ref())?;
+    Some(sum(parts)?.convert(content.unit()).ok()?.value() == content.value())
+}
+
 /// A quantity read from the wire, where it can be.
 pub(super) fn read(wire: Option<&v1::Quantity>) -> Option<Quantity> {
     wire.and_then(|wire| quantity_from_wire(wire).ok())

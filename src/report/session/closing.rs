@@ -5,7 +5,7 @@ use crate::pb::v1;
 use crate::report::markup::Markup;
 use crate::report::moments::moment;
 use crate::report::page::{alarm, bold, cell, facts, paragraph, remark, table};
-use crate::report::words::{date, or_none, quantity, read, sum, word, yes};
+use crate::report::words::{adds_up, date, or_none, quantity, read, sum, word, yes};
 use crate::units::Rational;
 use crate::wire::date_from_wire;
 
@@ -48,17 +48,7 @@ pub(super) fn vials(view: &View<'_>) -> Markup {
 
 /// Whether content = given + wasted + left, worked out here again.
 fn standing(balance: &v1::VialBalance) -> Markup {
-    let parts = [
-        balance.administered.as_ref(),
-        balance.wasted.as_ref(),
-        balance.in_container.as_ref(),
-        balance.in_hands.as_ref(),
-    ];
-    let content = read(balance.content.as_ref());
-    let found = sum(parts).zip(content).and_then(|(parts, content)| {
-        Some(parts.convert(content.unit()).ok()?.value() == content.value())
-    });
-    match found {
+    match adds_up(balance) {
         Some(true) => cell("balances"),
         Some(false) => bold("DOES NOT BALANCE"),
         None => bold("cannot be added up"),
