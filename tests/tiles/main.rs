@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::expect_used,
+    clippy::similar_names,
     missing_docs,
     reason = "tests"
 )]
