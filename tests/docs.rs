@@ -145,6 +145,7 @@ fn shell(folder: &Path, server: &str, script: &str) -> Output {
     let mut shell = Command::new("sh");
     shell.args(["-eu", "-c", script]).current_dir(folder).env("PATH", path);
     shell.env("VIALEDGER_SERVER", server);
+    shell.env("VIALEDGER_MEMORY", folder.join("memory"));
     for inherited in ["VIALEDGER_KEY", "VIALEDGER_AS", "VIALEDGER_VKEY", "VIALEDGER_RECEIPTS"] {
         shell.env_remove(inherited);
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::error::CliError;
 use super::verify::checkpoint;
 use crate::cosigner::{Cosignatures, FolderError};
-use crate::store::{HeadFile, LedgerFolder, StoreError, StoredTree};
+use crate::store::{HeadFile, LedgerFolder, Reader, StoreError, StoredTree, ledger_keys};
 use crate::tlog::{Known, Standing, VerifierKey};
 
 /// Where to look for checkpoints.
@@ -23,11 +23,20 @@ pub struct KnownArgs {
 }
 
 impl KnownArgs {
-    /// What is in `cosignatures/`, and the files that were named, which must be this ledger's.
+    /// What is in `cosignatures/`, and the files that were named, which must be this ledger's: signed by `key`, or by
+    /// another that the ledger had before or has now.
     pub fn gather(&self, folder: &LedgerFolder, key: &VerifierKey) -> Result<Vec<Known>, CliError> {
-        let mut known = Cosignatures::beside(folder.root()).known(key).map_err(unreadable)?;
+        self.gather_under(folder, &keys_of(folder, key)?)
+    }
+
+    fn gather_under(
+        &self,
+        folder: &LedgerFolder,
+        keys: &[VerifierKey],
+    ) -> Result<Vec<Known>, CliError> {
+        let mut known = Cosignatures::beside(folder.root()).known(keys).map_err(unreadable)?;
         for path in &self.known {
-            let found = Known::new(path.display().to_string(), checkpoint(path)?, key);
+            let found = Known::under(path.display().to_string(), checkpoint(path)?, keys);
             let not_ours = |error| CliError::Data(format!("{}: {error}", path.display()));
             known.push(found.map_err(not_ours)?);
         }
@@ -41,10 +50,19 @@ impl KnownArgs {
         key: &VerifierKey,
     ) -> Result<Vec<Known>, CliError> {
         let head = self.head_file.clone().unwrap_or_else(|| folder.head());
-        let mut known = self.gather(folder, key)?;
-        known.extend(HeadFile::new(head).read(key)?);
+        let keys = keys_of(folder, key)?;
+        let mut known = self.gather_under(folder, &keys)?;
+        known.extend(HeadFile::new(head).read(&keys)?);
         Ok(known)
     }
+}
+
+/// Every key that the ledger in a folder has had, of which `key` must be one.
+pub(super) fn keys_of(
+    folder: &LedgerFolder,
+    key: &VerifierKey,
+) -> Result<Vec<VerifierKey>, StoreError> {
+    ledger_keys(&Reader::open(&folder.database())?, key)
 }
 
 fn unreadable(error: FolderError) -> CliError {

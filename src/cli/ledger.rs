@@ -7,10 +7,13 @@ use serde_json::json;
 
 use super::Desk;
 use super::error::CliError;
+use super::known::KnownArgs;
 use super::output::fields;
 use super::session::write_new;
 use crate::client::new_request_id;
-use crate::service::{Rotated, rotate};
+use crate::key::Key;
+use crate::service::{Rotated, ServiceOptions, rotate, settle, verifier_key};
+use crate::store::LedgerFolder;
 
 /// The ledger itself.
 #[derive(Subcommand, Debug)]
@@ -29,14 +32,27 @@ pub enum LedgerCommand {
         /// A file to make with the receipt of the rotation, for those who have the old verifier key
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+        /// What the ledger is compared with before it takes the entry; the head file is the server's
+        #[command(flatten)]
+        known: KnownArgs,
     },
 }
 
 /// Runs a ledger command.
 pub(super) fn run(command: &LedgerCommand, desk: &Desk) -> Result<(), CliError> {
-    let LedgerCommand::RotateKey { folder, reason, out } = command;
+    let LedgerCommand::RotateKey { folder, reason, out, known } = command;
+    let place = LedgerFolder::new(folder);
+    settle(&place)?;
+    let key = Key::load(&place.signing_key(), None)?;
+    let own = verifier_key(folder, key.signing_key())?;
+    let options = ServiceOptions {
+        clock: desk.clock.clone(),
+        head_file: known.head_file.clone(),
+        known: known.gather(&place, &own)?,
+        ..ServiceOptions::default()
+    };
     let id = new_request_id(desk.clock.now())?;
-    let Rotated { previous, next, receipt } = rotate(folder, reason, id, &desk.clock)?;
+    let Rotated { previous, next, receipt } = rotate(folder, reason, id, &options)?;
     let index = receipt.index;
     if let Some(path) = out {
         let text = receipt.to_file().map_err(|error| CliError::Data(error.to_string()))?;

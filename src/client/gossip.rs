@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use tonic::Code;
 
-use super::memory::{Advance, Memory, MemoryError, Proves};
+use super::memory::{Advance, Memory, MemoryError, Proves, is_older_keys};
 use super::{Client, ClientError};
 use crate::ledger::Receipt;
 use crate::pb::v1;
@@ -67,6 +67,19 @@ pub enum HistoryFault {
         /// Where the evidence is.
         evidence: PathBuf,
     },
+    /// One of these, compared with what was seen under another key of the same name.
+    #[error(
+        "{fault}. This device saw that under another key of {origin} ({file}). If whoever runs the ledger says that its key \
+         was not rotated, but a new ledger begun under the old name, move that file away"
+    )]
+    UnderAnotherKey {
+        /// What was found.
+        fault: Box<HistoryFault>,
+        /// The name of both keys.
+        origin: String,
+        /// Where it is remembered.
+        file: String,
+    },
     /// Its newest checkpoint is no note.
     #[error("the server's newest checkpoint cannot be read: {0}. Do not use this server")]
     Note(NoteError),
@@ -78,8 +91,9 @@ pub enum HistoryFault {
 impl HistoryFault {
     /// Its stable name.
     #[must_use]
-    pub const fn reason(&self) -> &'static str {
+    pub fn reason(&self) -> &'static str {
         match self {
+            Self::UnderAnotherKey { fault, .. } => fault.reason(),
             Self::Behind { .. } => "LEDGER_BEHIND",
             Self::Split { .. } => "SPLIT_VIEW",
             Self::Unproven { .. } => "NOT_PROVEN",
@@ -94,6 +108,7 @@ impl HistoryFault {
             Self::Behind { evidence, .. }
             | Self::Split { evidence, .. }
             | Self::Unproven { evidence, .. } => Some(evidence),
+            Self::UnderAnotherKey { fault, .. } => fault.evidence(),
             Self::Note(_) | Self::Checkpoint(_) => None,
         }
     }
@@ -206,14 +221,17 @@ impl Client {
         } else {
             self.proof(old.size(), new.size()).await?
         };
+        let another_key = is_older_keys(seen, &self.ledger);
         let held = verify_consistency(old.size(), &old.root(), new.size(), &new.root(), &proof);
         let Err(why) = held else { return Ok(()) };
         let said = if said.is_empty() { why.to_string() } else { said };
         let notes = if old == seen.checkpoint() { [seen, shown] } else { [shown, seen] };
         let [kept, other] = notes.map(|known| known.note().clone());
-        let mut found = divergence(old, new, &proof);
+        // Signed by two keys, they are no proof to whoever has one of them: an audit, which follows rotations, decides.
+        let mut found = if another_key { None } else { divergence(old, new, &proof) };
         let mut split = SplitView::new(kept, other, proof);
         if found.is_none()
+            && !another_key
             && let Some(own) = self.checkpoint_of(old.size()).await
         {
             // Where its proof shows nothing, as at powers of two, its own checkpoint of that size may.
@@ -224,12 +242,11 @@ impl Client {
         }
         let proves = if found.is_some() { Proves::SplitView } else { Proves::Nothing };
         let evidence = memory.keep_evidence(&self.ledger, proves, &split, &said)?;
-        Err(match found {
-            Some(found) => HistoryFault::Split { found, evidence }.into(),
-            None => {
-                HistoryFault::Unproven { old: old.size(), new: new.size(), said, evidence }.into()
-            }
-        })
+        let fault = match found {
+            Some(found) => HistoryFault::Split { found, evidence },
+            None => HistoryFault::Unproven { old: old.size(), new: new.size(), said, evidence },
+        };
+        Err(self.with_key(seen, fault).into())
     }
 
     /// The server's proof between two sizes, or what it said instead.
@@ -267,7 +284,16 @@ impl Client {
         let said = format!("{} shows {} entries, {} were seen", self.server, gap.have, gap.known);
         let split = SplitView::new(seen.note().clone(), shown.note().clone(), Vec::new());
         let evidence = memory.keep_evidence(&self.ledger, Proves::Behind, &split, &said)?;
-        Ok(HistoryFault::Behind { gap, evidence })
+        Ok(self.with_key(seen, HistoryFault::Behind { gap, evidence }))
+    }
+
+    /// A fault, with the other key named where there was one.
+    fn with_key(&self, seen: &Known, fault: HistoryFault) -> HistoryFault {
+        if !is_older_keys(seen, &self.ledger) {
+            return fault;
+        }
+        let (fault, origin) = (Box::new(fault), self.ledger.name().to_string());
+        HistoryFault::UnderAnotherKey { fault, origin, file: seen.source().to_owned() }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a device remembers of each ledger: the newest checkpoint that it saw, in a folder of its own.
 //!
 //! One file a ledger, named by a hash of its verifier key, with the signed note as it came. It only ever moves forward,
-//! also where several programs on one device move it at once.
+//! also where several programs on one device move it at once. A ledger whose key was rotated goes on from the file of
+//! the old key, which is found by the origin: what this device wrote there, it had verified.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -11,7 +12,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::durable;
-use crate::tlog::{Known, MAX_NOTE_BYTES, SignedNote, SplitView, VerifierKey};
+use crate::tlog::{Checkpoint, Known, MAX_NOTE_BYTES, SignedNote, SplitView, VerifierKey};
+
+/// Ending of the files' names.
+const ENDING: &str = "checkpoint";
 
 /// Bytes of a hash that make a file's name.
 const NAME_BYTES: usize = 16;
@@ -81,24 +85,49 @@ impl Memory {
     /// The file of a ledger.
     #[must_use]
     pub fn file(&self, ledger: &VerifierKey) -> PathBuf {
-        self.root.join(format!("{}.checkpoint", name_of(ledger)))
+        self.root.join(format!("{}.{ENDING}", name_of(ledger)))
     }
 
-    /// The newest checkpoint of a ledger that was seen.
+    /// The newest checkpoint of a ledger that was seen, under this key, or else under another of the same name.
     pub fn recall(&self, ledger: &VerifierKey) -> Result<Option<Known>, MemoryError> {
         let path = self.file(ledger);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(MemoryError::Io { path, source }),
-        };
+        let Some(bytes) = read(&path)? else { return self.recall_by_name(ledger) };
         let damaged = |why: String| MemoryError::Damaged { path: path.clone(), why };
-        if bytes.len() > MAX_NOTE_BYTES {
-            return Err(damaged(format!("{} bytes, limit {MAX_NOTE_BYTES}", bytes.len())));
-        }
-        let note = SignedNote::parse(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let note = note(&bytes).map_err(damaged)?;
         let known = Known::new("this device's memory", note, ledger);
         known.map(Some).map_err(|error| damaged(error.to_string()))
+    }
+
+    /// The largest checkpoint that is remembered of the same origin under any other key, whose source is its file. A file
+    /// that does not begin with the origin is another ledger's; one that does must be whole.
+    fn recall_by_name(&self, ledger: &VerifierKey) -> Result<Option<Known>, MemoryError> {
+        let failed = |source| MemoryError::Io { path: self.root.clone(), source };
+        let files = match fs::read_dir(&self.root) {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(failed(source)),
+        };
+        let origin = format!("{}\n", ledger.name());
+        let mut largest: Option<Known> = None;
+        for file in files {
+            let path = file.map_err(failed)?.path();
+            if path.extension().is_none_or(|ending| ending != ENDING) {
+                continue;
+            }
+            let Some(bytes) = read(&path)?.filter(|bytes| bytes.starts_with(origin.as_bytes()))
+            else {
+                continue;
+            };
+            let damaged = |why: String| MemoryError::Damaged { path: path.clone(), why };
+            let found =
+                Known::verified_before(path.display().to_string(), note(&bytes).map_err(damaged)?);
+            let found = found.map_err(|error| damaged(error.to_string()))?;
+            let size = found.checkpoint().size();
+            if largest.as_ref().is_none_or(|largest| largest.checkpoint().size() < size) {
+                largest = Some(found);
+            }
+        }
+        Ok(largest)
     }
 
     /// Remembers a newer checkpoint, if what is remembered still is what it was compared with.
@@ -164,6 +193,27 @@ impl Memory {
         lock.lock().map_err(|source| failed(&path, source))?;
         Ok(lock)
     }
+}
+
+/// Whether what is remembered of a ledger was signed by another key than its present one.
+pub(super) fn is_older_keys(known: &Known, ledger: &VerifierKey) -> bool {
+    Checkpoint::verify(known.note(), ledger).is_err()
+}
+
+/// A file, if it is there.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, MemoryError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(MemoryError::Io { path: path.to_owned(), source }),
+    }
+}
+
+fn note(bytes: &[u8]) -> Result<SignedNote, String> {
+    if bytes.len() > MAX_NOTE_BYTES {
+        return Err(format!("{} bytes, limit {MAX_NOTE_BYTES}", bytes.len()));
+    }
+    SignedNote::parse(bytes).map_err(|error| error.to_string())
 }
 
 fn make_private(folder: &Path) -> io::Result<()> {

@@ -126,14 +126,14 @@ impl Cosignatures {
         })
     }
 
-    /// The checkpoints that a ledger's key signed, with where they lie: the newest [`MAX_COMPARED`]. What is no note, or
+    /// The checkpoints that one of a ledger's keys signed, with where they lie: the newest [`MAX_COMPARED`]. What is no note, or
     /// not this ledger's, says nothing about it.
-    pub fn known(&self, ledger: &VerifierKey) -> Result<Vec<Known>, FolderError> {
+    pub fn known(&self, keys: &[VerifierKey]) -> Result<Vec<Known>, FolderError> {
         let mut known = Vec::new();
         for size in self.sizes()?.into_iter().rev().take(MAX_COMPARED) {
             let path = self.file(size);
             if let Some(note) = read(&path)?
-                && let Ok(found) = Known::new(path.display().to_string(), note, ledger)
+                && let Ok(found) = Known::under(path.display().to_string(), note, keys)
             {
                 known.push(found);
             }

@@ -6,11 +6,11 @@
 
 use super::queue::WriteStatus;
 use crate::durable;
-use crate::store::{HeadFile, LedgerFolder, Loaded, Reader, StoreError};
+use crate::store::{HeadFile, LedgerFolder, Loaded, Reader, StoreError, ledger_keys};
 use crate::tlog::{Gap, Known, ProofError, SignedNote, SplitView, Standing, VerifierKey};
 
 /// Compares a ledger that was loaded with the head file and with what else is known: whether it may be written to, and
-/// if not, why not.
+/// if not, why not. Every key that the ledger has had may have signed what is known: a checkpoint outlives its key.
 pub(super) fn compare(
     reader: &Reader,
     loaded: &Loaded,
@@ -19,7 +19,8 @@ pub(super) fn compare(
     others: &[Known],
     key: &VerifierKey,
 ) -> Result<WriteStatus, StoreError> {
-    let head = match head.read(key) {
+    let keys = ledger_keys(reader, key)?;
+    let head = match head.read(&keys) {
         Ok(head) => head,
         // Reads go on without it; writes would go on without the one thing that says whether they may.
         Err(error @ (StoreError::HeadFile { .. } | StoreError::Io { .. })) => {
@@ -36,7 +37,7 @@ pub(super) fn compare(
             }
             Standing::Extends | Standing::Behind(_) => {}
             Standing::Forked { size, .. } => {
-                let why = forked(reader, loaded, folder, known, size, key)?;
+                let why = forked(reader, loaded, folder, known, size, &keys)?;
                 return Ok(WriteStatus::EvidenceBad(why));
             }
         }
@@ -54,16 +55,17 @@ fn forked(
     folder: &LedgerFolder,
     known: &Known,
     size: u64,
-    key: &VerifierKey,
+    keys: &[VerifierKey],
 ) -> Result<String, StoreError> {
     let split = split_view(reader, loaded, known, size)?;
     let path = folder.split_view(size);
     let kept = durable::replace(&path, split.to_string().as_bytes());
     kept.map_err(|source| StoreError::Io { path: path.clone(), source })?;
     let (source, path) = (known.source(), path.display());
-    let proof = match split.verify(key) {
-        Ok(_) => "which proves it to anybody",
-        Err(_) => "which an audit with each of them decides",
+    let proof = if keys.iter().any(|key| split.verify(key).is_ok()) {
+        "which proves it to anybody"
+    } else {
+        "which an audit with each of them decides"
     };
     Ok(format!(
         "this ledger's first {size} entries are other ones than the checkpoint in {source} was signed for: there are \

@@ -10,9 +10,12 @@ use std::path::Path;
 use bytes::Bytes;
 use prost::Message as _;
 
+use super::ServiceOptions;
 use super::error::{OpenError, ServiceError};
 use super::init::{signer_of, write_verifier_key};
+use super::known::compare;
 use super::published::Published;
+use super::queue::Status;
 use super::writer::{append, recording_time, sign};
 use crate::clock::Clock;
 use crate::command::Command;
@@ -26,7 +29,8 @@ use crate::pb::v1;
 use crate::refusal::Refusal;
 use crate::state::{State, Step};
 use crate::store::{
-    LedgerFolder, Loaded, Reader, SnapshotParts, Store, StoreError, StoreOptions, load, named_key,
+    HeadFile, LedgerFolder, Loaded, Reader, SnapshotParts, Store, StoreError, StoreOptions, load,
+    named_key,
 };
 use crate::tlog::{self, NoteSigner, SignedNote, Tree, VerifierKey};
 
@@ -54,24 +58,32 @@ pub enum Settled {
 
 /// Makes a new key the ledger's: makes it, records it, and puts its file in the old one's place. `request_id` is a new
 /// UUID of version 7. The old private key is gone then; its public half stays in the ledger for ever.
+///
+/// Of the options it takes the clock, the store's, and what is known: a rotation is an entry like others, and a ledger
+/// that is behind what it has signed gets none.
 pub fn rotate(
     dir: &Path,
     reason: &str,
     request_id: String,
-    clock: &Clock,
+    options: &ServiceOptions,
 ) -> Result<Rotated, OpenError> {
     let folder = LedgerFolder::new(dir);
     settle(&folder)?;
     let old = Key::load(&folder.signing_key(), None)?;
-    let mut store = Store::open(&folder, &StoreOptions::default())?;
+    let mut store = Store::open(&folder, &options.store)?;
     let reader = Reader::open(&folder.database())?;
     let old = signer_of(&reader, old.signing_key())?;
     let loaded = load(&reader, old.verifier_key())?;
+    let head = HeadFile::new(options.head_file.clone().unwrap_or_else(|| folder.head()));
+    let status = compare(&reader, &loaded, &folder, &head, &options.known, old.verifier_key())?;
+    if let Some(why) = Status::new(status).refusal() {
+        return Err(why.into());
+    }
 
     let key = Key::generate()?;
     let new = NoteSigner::new(old.verifier_key().name().clone(), key.signing_key().clone());
     let request = request(&old, &new, reason, request_id);
-    let (step, loaded) = decided(&request, loaded, clock)?;
+    let (step, loaded) = decided(&request, loaded, &options.clock)?;
     key.save(&folder.next_signing_key(), None)?;
     folder.sync()?;
     // A crash up to here leaves a key that no entry names. `settle` removes it.
@@ -79,6 +91,11 @@ pub fn rotate(
     // A crash here leaves a ledger whose key is in the file beside the old one. `settle` puts it in its place. So does an
     // error of the commit, of which nobody knows whether it became durable.
     finish(&folder, &published.state)?;
+    // A crash here leaves the head file of before: smaller, never ahead, and signed by a key that the ledger has had. The
+    // next start accepts it and writes the newest. So does a file that cannot be written now; the rotation stands.
+    if let Err(error) = head.write(&published.checkpoint) {
+        tracing::error!(%error, "the head file could not be written");
+    }
 
     // Derived, and only so that the next start need not replay everything: the snapshots before are the old key's.
     let mut parts = SnapshotParts::of(&published.state, &new);

@@ -209,6 +209,7 @@ fn a_ledger_that_somebody_saw_more_of_takes_no_writes_and_keeps_what_its_head_fi
     let refused = write(&mut opened, 2);
     assert!(matches!(refused, Err(ServiceError::Behind { gap: Gap { have: 2, known: 5 }, .. })));
     drop(opened);
-    let kept = HeadFile::new(folder.head()).read(signer.verifier_key()).unwrap().unwrap();
+    let kept = HeadFile::new(folder.head()).read(std::slice::from_ref(signer.verifier_key()));
+    let kept = kept.unwrap().unwrap();
     assert_eq!(kept.checkpoint().size(), 5);
 }

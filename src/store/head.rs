@@ -29,9 +29,9 @@ impl HeadFile {
         &self.path
     }
 
-    /// The checkpoint in it; nothing where there is no file. A file that holds anything else is an error: it would
-    /// have told what is missing.
-    pub fn read(&self, key: &VerifierKey) -> Result<Option<Known>, StoreError> {
+    /// The checkpoint in it, by any of the ledger's keys; nothing where there is no file. A file that holds anything else
+    /// is an error: it would have told what is missing.
+    pub fn read(&self, keys: &[VerifierKey]) -> Result<Option<Known>, StoreError> {
         let bytes = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -43,7 +43,7 @@ impl HeadFile {
         }
         let note = SignedNote::parse(&bytes).map_err(|error| unfit(error.to_string()))?;
         let source = self.path.display().to_string();
-        Known::new(source, note, key).map(Some).map_err(|error| unfit(error.to_string()))
+        Known::under(source, note, keys).map(Some).map_err(|error| unfit(error.to_string()))
     }
 
     /// Replaces the checkpoint in it, which must be durable in the database already.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::error::StoreError;
+use super::keys::ledger_keys;
 use super::load::{Signed, tree_at};
 use super::read::Reader;
 use crate::tlog::{Hash, Known, ProofError, SignedNote, Standing, Tree, VerifierKey};
@@ -17,12 +18,18 @@ pub struct StoredTree {
 }
 
 impl StoredTree {
-    /// Opens a ledger's database, of a running server or a copy. The checkpoint must be the key's, and the tree's.
+    /// Opens a ledger's database, of a running server or a copy. The checkpoint must be the tree's, and the key's, or that
+    /// of the newest key where this one was the ledger's before.
     pub fn open(path: &Path, key: &VerifierKey) -> Result<Self, StoreError> {
         let reader = Reader::open(path)?;
         // One moment: a server may commit between two reads.
         reader.connection().execute_batch("BEGIN")?;
-        let signed = Signed::read(&reader, key)?;
+        let signed = Signed::read_unverified(&reader)?;
+        if let Err(error) = signed.verify(key) {
+            let keys = ledger_keys(&reader, key)?;
+            let newest = keys.last().filter(|newest| *newest != key).ok_or(error)?;
+            signed.verify(newest)?;
+        }
         let tree =
             tree_at(&reader, signed.size)?.map_err(|why| StoreError::Derived { what: why })?;
         signed.require_root(&tree).map_err(StoreError::evidence)?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::hash::{Hash, empty_root, node_hash};
-use super::note::SignedNote;
+use super::note::{NoteError, SignedNote};
 use super::tree::{ProofError, Tree};
 use super::vkey::VerifierKey;
 
@@ -52,6 +52,33 @@ impl Known {
         key: &VerifierKey,
     ) -> Result<Self, CheckpointError> {
         let checkpoint = Checkpoint::verify(&note, key)?;
+        Ok(Self { source: source.into(), note, checkpoint })
+    }
+
+    /// The same where the ledger had several keys, one after the other: any of them may have signed it. An old one that
+    /// was stolen can only keep a ledger from being written to with this, which is what an old checkpoint is for.
+    pub fn under(
+        source: impl Into<String>,
+        note: SignedNote,
+        keys: &[VerifierKey],
+    ) -> Result<Self, CheckpointError> {
+        // What a note is that nobody signed, where there is no key to ask for.
+        let mut found = Err(NoteError::Unsigned.into());
+        for key in keys {
+            found = Checkpoint::verify(&note, key);
+            if found.is_ok() {
+                break;
+            }
+        }
+        Ok(Self { source: source.into(), checkpoint: found?, note })
+    }
+
+    /// A checkpoint whose signature was verified by whoever kept it, under a key that is not known here any more.
+    pub fn verified_before(
+        source: impl Into<String>,
+        note: SignedNote,
+    ) -> Result<Self, CheckpointError> {
+        let checkpoint = note.text().parse()?;
         Ok(Self { source: source.into(), note, checkpoint })
     }
 

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -30,6 +31,9 @@ impl Ended {
     }
 }
 
+/// How many devices there were.
+static DEVICES: AtomicU32 = AtomicU32::new(0);
+
 /// The program, with nothing of the surroundings in its environment.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vialedger"));
@@ -46,6 +50,10 @@ pub fn program() -> Command {
     ] {
         command.env_remove(format!("VIALEDGER_{name}"));
     }
+    // Each run is on a device of its own: these ledgers have one name, and are not one ledger.
+    let device = DEVICES.fetch_add(1, Ordering::Relaxed);
+    let memory = format!("memory/cli-{}-{device}", std::process::id());
+    command.env("VIALEDGER_MEMORY", Path::new(env!("CARGO_TARGET_TMPDIR")).join(memory));
     command.stdin(Stdio::null());
     command
 }

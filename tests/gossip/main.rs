@@ -14,6 +14,7 @@ mod devices;
 mod doctor;
 mod head;
 mod rewind;
+mod rotation;
 #[path = "../cosigner/support.rs"]
 #[allow(dead_code, reason = "written for the tests of cosigners, which use all of it")]
 mod support;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use vialedger::key::Key;
-use vialedger::service::{OpenError, Settled, settle};
+use vialedger::service::{OpenError, ServiceOptions, Settled, rotate, settle};
 use vialedger::store::LedgerFolder;
 
 use crate::support::Clinic;
@@ -101,7 +101,8 @@ async fn with_neither_key_that_the_ledger_names_nothing_is_touched() {
 async fn while_a_server_runs_no_key_is_rotated() {
     let clinic = Clinic::new();
     let (service, writer) = clinic.open();
-    let refused = vialedger::service::rotate(clinic.path(), "", clinic.new_id(), &clinic.clock());
+    let options = ServiceOptions { clock: clinic.clock(), ..ServiceOptions::default() };
+    let refused = rotate(clinic.path(), "", clinic.new_id(), &options);
     assert!(refused.is_err_and(|error| error.to_string().contains("process")));
     assert!(!LedgerFolder::new(clinic.path()).next_signing_key().exists());
     drop(service);

@@ -114,7 +114,8 @@ impl Clinic {
     }
 
     pub(crate) fn rotate(&self) -> Rotated {
-        rotate(self.path(), "the yearly one", self.new_id(), &self.clock()).unwrap()
+        let options = ServiceOptions { clock: self.clock(), ..ServiceOptions::default() };
+        rotate(self.path(), "the yearly one", self.new_id(), &options).unwrap()
     }
 
     pub(crate) fn open_with(&self, key: &SigningKey) -> Result<(Service, WriterHandle), OpenError> {

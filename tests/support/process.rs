@@ -3,12 +3,20 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
+
+/// How many devices there were.
+static DEVICES: AtomicU32 = AtomicU32::new(0);
 
 /// The program, with these arguments.
 pub(crate) fn vialedger(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vialedger"));
+    // Each run is on a device of its own: these ledgers have one name, and are not one ledger.
+    let device = DEVICES.fetch_add(1, Ordering::Relaxed);
+    let memory = format!("memory/process-{}-{device}", std::process::id());
+    command.env("VIALEDGER_MEMORY", Path::new(env!("CARGO_TARGET_TMPDIR")).join(memory));
     command.args(arguments);
     command
 }

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use super::{Check, Patient};
+use crate::cli::known::keys_of;
 use crate::key::{IdentityKey, Key, KeyError};
 use crate::service::{OpenError, verifier_key};
+use crate::tlog::VerifierKey;
 
 /// What is looked at before the database is opened.
 pub(super) fn checks(patient: &Patient<'_>, given: bool) -> Vec<Check> {
@@ -77,12 +79,18 @@ fn trust(patient: &Patient<'_>, given: bool) -> Check {
     }
     let beside = std::fs::read_to_string(patient.folder.verifier_key());
     match beside {
-        Ok(line) if line.trim() != key.to_string() => Check::bad(
+        Ok(line) if !leads_to(patient, key, line.trim()) => Check::bad(
             NAME,
             "the one beside the ledger is another than the one that was given: this is not that ledger",
         ),
         _ => Check::ok(NAME, "the one that was given"),
     }
+}
+
+/// Whether a line is the key, or another one of the ledger that has it.
+fn leads_to(patient: &Patient<'_>, key: &VerifierKey, line: &str) -> bool {
+    let is_line = |key: &VerifierKey| key.to_string() == line;
+    is_line(key) || keys_of(&patient.folder, key).is_ok_and(|keys| keys.iter().any(is_line))
 }
 
 fn signing_key(patient: &Patient<'_>) -> Check {
