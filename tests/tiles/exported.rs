@@ -213,7 +213,7 @@ fn without_a_key_or_a_readable_folder_there_is_no_verdict() {
     assert_eq!(ask(&["verify", &tiles]).0, 2);
     let stranger = Ledger::of(2);
     let (status, report) = stranger.verify(&tiles);
-    assert_eq!((status, &report["fault"]), (1, &"checkpoint-mismatch".into()), "{report}");
+    assert_eq!((status, &report["fault"]), (1, &"fork".into()), "{report}");
     let empty = ledger.text("empty");
     fs::create_dir(&empty).unwrap();
     assert_eq!(ledger.verify(&empty).0, 2);
