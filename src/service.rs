@@ -7,7 +7,7 @@
 //!   by whoever asked, from the [`Published`] ledger, and cost the writer nothing.
 //! * Identities of patients are sealed and opened beside the ledger, and never pass through the queue:
 //!   [`Service::seal_identity`], [`Service::identity`].
-//! * [`rotate`] puts another key in the ledger's place while no server runs; [`settle`] finishes what a crash broke off.
+//! * [`rotate()`] puts another key in the ledger's place while no server runs; [`settle`] finishes what a crash broke off.
 //! * [`Service::self_audit_now`] has the ledger verify itself, and ends all writing where its evidence is bad.
 //! * Everything else reads: from [`Published`], which is the memory of the newest commit, or from connections of its own.
 //!

@@ -105,7 +105,9 @@ fn nothing_is_overwritten_and_a_bad_copy_is_not_restored() {
     let places = bytes.windows(11).enumerate().filter(|(_, window)| *window == b"places/ward");
     let places: Vec<usize> = places.map(|(place, _)| place).collect();
     assert!(!places.is_empty());
-    places.iter().for_each(|place| bytes[place + 8] ^= 1);
+    for place in &places {
+        bytes[place + 8] ^= 1;
+    }
     fs::write(&database, bytes).unwrap();
     let said = restore(&clinic, "copy", "bad", &[]).expect(1).json();
     assert!(said["error"]["message"].as_str().unwrap().contains("the copy is bad"), "{said}");

@@ -156,9 +156,9 @@ impl Clinic {
         };
         let entry = entry.encode_to_vec();
         let _ = tree.append(leaf_hash(&entry));
-        let signer = NoteSigner::new(origin.parse().unwrap(), ledger);
+        let own = NoteSigner::new(origin.parse().unwrap(), ledger);
         let checkpoint = Checkpoint::new(origin, tree.size(), tree.root()).unwrap();
-        let note = checkpoint.sign(&signer).unwrap().to_string();
+        let note = checkpoint.sign(&own).unwrap().to_string();
         self.sample(name, |database| {
             let put = "INSERT INTO entries (idx, entry) VALUES (?1, ?2)";
             database.execute(put, params![sql(self.size()), entry]).unwrap();
