@@ -7,25 +7,23 @@ Written from the published formats and the protos, with no code of `vialedger ve
 as a difference. Checked are: rows without a gap; bytes, index, ledger and time of each entry, and the leaf hash of the
 one before; root (RFC 6962) and signed note (C2SP) of every checkpoint; each person's signature over the stored request
 (DSSE), by a key enrolled and not revoked then; request ids used once; for every vial that content = administered +
-wasted + in the container + in hands, moved by what the entry says. Of a bundle: its counts and hash, the
-signed note, each entry's inclusion, signature and key. NOT_CHECKED is what needs the rules. Status 0: all of that is
-good. 1: the evidence is bad. 2: no verdict. Trust ends at the last checkpoint that held.
+wasted + in the container + in hands, moved by what the entry says. NOT_CHECKED is what needs the rules. Status 0: all
+of that is good. 1: the evidence is bad. 2: no verdict. Trust ends at the last checkpoint that held.
 """
 import argparse, base64, fractions, hashlib, json, pathlib, re, sqlite3, sys, types  # noqa: E401
 
 NOT_CHECKED = ("whether doses, refusals and flags are what the rules make of the requests; roles, witnesses, limits; "
                "states of vials; second persons; that new keys were held; whether what people say is true")
-BUNDLE_NOT_CHECKED = "; of a bundle also: balances, and whether anything was left out"
 REQUESTS = {f"vialedger.v1.{name}Request" for name in (
     "InitializeLedger EnrollPerson ChangeRoles EnrollKey RevokeKey CreatePlace PublishFormulary Approve "
     "CalculateDose ReceiveVials DispenseVial RecordAdministration RecordWaste Witness ReturnVial CheckDose "
     "RegisterPatient MergePatients OpenIdentity RecordEligibility OpenCourse CloseCourse StartSession "
     "RecordMissedSession CancelSession AcknowledgeAlert RecordObservation RecordAdverseEffect DischargePatient "
-    "RecordFormSent").split()}
+    "RecordFormSent RotateLedgerKey RecordSelfAudit").split()}
+ROTATION, LEDGER_ACTS = "vialedger.v1.RotateLedgerKeyRequest", re.compile("vialedger.v1.(Rotate|RecordSelf).*")
 INITIALIZED, PROPOSED, CHANGED, RECEIVED, BALANCES, FLAGS, DISCHARGED = 2, 3, 4, 6, 20, 21, 26  # fields of `Outcome`
 DISPENSED, ADMINISTERED, WASTED, WITNESSED, RETURNED = 7, 8, 9, 10, 11
 EMPTY = hashlib.sha256(b"").digest()  # root of no entries, and what stands before the first
-
 class Bad(Exception):
     """The evidence is bad. Arguments: first bad index, kind of fault, what was expected, what was found."""
 
@@ -35,7 +33,6 @@ def varint(data, at):
     if end is None:
         raise ValueError("a number that does not end")
     return sum((data[i] & 0x7F) << 7 * (i - at) for i in range(at, end + 1)) % 2**64, end + 1
-
 class Message:
     """Fields by number. Raises ValueError where the bytes, or a field that is asked for, are not as agreed."""
     def __init__(self, data):
@@ -62,7 +59,6 @@ class Message:
         return self.get(field).decode()
     def message(self, field):  # several are merged, which is to join their bytes
         return Message(b"".join(self.all(field)))
-
 def parse(data):
     """A stored entry, or None where the bytes are not one."""
     try:
@@ -85,7 +81,6 @@ def parse(data):
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 LOW_ORDER = {0, 1, P - 1, Y8, P - Y8}  # y of the points of order 1, 2, 4 and 8: under such a key anybody can sign
-
 def signed(key, signature, body):
     """Strict Ed25519. `cryptography` (OpenSSL) checks the equation without the cofactor, and R as bytes, and refuses S
     from L on. It takes keys and R of low order, and keys not reduced: these are refused here, and so is S once more."""
@@ -98,11 +93,9 @@ def signed(key, signature, body):
         return Ed25519PublicKey.from_public_bytes(key).verify(signature, body) is None
     except (InvalidSignature, ValueError):
         return False
-
 def pae(kind, body):  # DSSE's pre-authentication encoding
     kind = f"application/vnd.{kind}".encode()
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body)
-
 class Tree:
     """An RFC 6962 tree that grows: its size, and its full subtrees from left to right."""
     def __init__(self):
@@ -117,13 +110,11 @@ class Tree:
         for left in self.full[-2::-1]:
             root = hashlib.sha256(b"\1" + left + root).digest()
         return base64.b64encode(root).decode()
-
 def unbase64(text):  # in its one canonical form
     data = base64.b64decode(text, validate=True)
     if base64.b64encode(data).decode() != text:
         raise ValueError("base64 that is not canonical")
     return data
-
 class VerifierKey:
     """A C2SP vkey line: name, key id and Ed25519 key. Raises ValueError where it is not one."""
     def __init__(self, line):
@@ -156,7 +147,7 @@ class VerifierKey:
 class People:
     """Keys, as the entries enrol and revoke them: by one person alone, or put forward and approved."""
     def __init__(self):
-        self.keys, self.pending = {}, {}  # key: whether it is valid; index of a proposal: its entry
+        self.keys, self.pending, self.retired = {}, {}, set()  # key: is it valid; proposals; keys the ledger had
     def apply(self, entry):
         act = entry if {CHANGED, INITIALIZED, DISCHARGED} & {*entry.outcome.fields} else None
         if PROPOSED in entry.outcome.fields:
@@ -174,7 +165,6 @@ class People:
             if key in self.keys or (person and len(person.all(4)) != 1):
                 raise Bad(entry.index, "outcome-differs", "one key, and a new one", "a known key, or another number")
             self.keys[key] = True
-
 def amount(quantity):
     """A quantity as an exact number and its unit; volumes in mL."""
     value, unit = quantity.text(1), quantity.text(2)
@@ -182,7 +172,6 @@ def amount(quantity):
         raise ValueError(f"{value!r} {unit!r} is not a quantity")
     factor = {"uL": fractions.Fraction(1, 1000), "L": 1000}.get(unit)
     return [fractions.Fraction(value) * factor, "mL"] if factor else [fractions.Fraction(value), unit]
-
 class Vials:
     """The balance of each vial, and what is open: dispensings and wastes, each with its vial, amount and unit."""
     PARTS = ("content", "administered", "wasted", "unwitnessed", "in_container", "in_hands")  # fields 3 to 8
@@ -207,7 +196,6 @@ class Vials:
         if kind in (DISPENSED, WASTED):
             self.open[f"{'dispensings' if kind == DISPENSED else 'wastes'}/{entry.index}"] = [vial, *much]
         return vial, *much, {loses: -1, **dict.fromkeys(gains, 1)}
-
     def apply(self, entry):
         """Raises ValueError or KeyError where the entry's balances do not follow from those before."""
         kind = next((kind for kind in self.MOVES if kind in entry.outcome.fields), None)
@@ -239,7 +227,11 @@ class Audit:
         self.entries = self.checkpoints = self.trusted = 0
         self.tree, self.people, self.vials = Tree(), People(), Vials()
         self.leaves, self.ids, self.time, self.named, self.last = set(), set(), (-1 << 64, 0), None, EMPTY
-
+        # The ledger's own key so far: entry 0's where a rotation leads from it to the given one, or else that one.
+        naming = (parse(data) for _, data in self.rows(f"WHERE instr(entry, x'{vkey.line.encode().hex()}')"))
+        led = any(entry and entry.type == ROTATION and entry.request.text(6) == vkey.line for entry in naming)
+        first = [parse(data) for _, data in self.rows("ORDER BY idx LIMIT 1") if led]
+        self.key, self.next = VerifierKey(first[0].request.text(3)) if first and first[0] else vkey, None
     def run(self):
         rows, notes = self.rows("ORDER BY idx"), self.database.execute(
             "SELECT ifnull(CAST(size AS INTEGER), 0), ifnull(CAST(note AS BLOB), x'') FROM checkpoints ORDER BY 1")
@@ -251,6 +243,7 @@ class Audit:
             self.last = entry.leaf
             named = entry.request.fields.get(3) if index == 0 else None
             self.named = named[-1].decode(errors="replace") if named and isinstance(named[-1], bytes) else self.named
+            self.next = VerifierKey(entry.request.text(6)) if entry.type == ROTATION else None  # then both sign
             after = parse(row[1]) if row and row[0] == index + 1 else None
             fits = after.previous == entry.leaf if after and after.index == index + 1 else None  # None: not there
             while note and note[0] <= index + 1:
@@ -279,14 +272,12 @@ class Audit:
         if self.trusted < self.entries:
             found = f"none that covers more than {self.trusted} of {self.entries} entries"
             raise Bad(self.trusted, "checkpoint-mismatch", "a checkpoint of all entries", found)
-
     def rows(self, how):
         query = "SELECT idx, typeof(entry), CASE WHEN length(entry) <= 65535 THEN entry END FROM entries "
         for index, kind, data in self.database.execute(query + how):
             if not isinstance(index, int) or kind != b"blob":
                 raise ValueError("a row of entries does not hold a number and bytes: not a ledger's schema")
             yield index, data or b""
-
     def place(self, row, data):
         """The entry in the row, if it is the one that belongs next."""
         index, entry = self.entries, parse(data)
@@ -301,15 +292,14 @@ class Audit:
         moved = row < index or any(other and other.index == index and other.previous == self.last for other in others)
         found = f"row {row}" if row != index else f"entry {entry.index}"
         raise Bad(index, "reordered" if moved else "missing", f"entry {index}", found)
-
     def check_checkpoint(self, index, size, note, fits):
         """A checkpoint, once the tree is of its size or no entry is left. Does the next entry, if there is one, fit?"""
         bad, found = min(max(size - 1, 0), index), self.tree.root() if size else Tree().root()
         try:
-            said, expected = self.vkey.checkpoint(note)
+            said, expected = [key.checkpoint(note) for key in (self.next, self.key) if key][-1]
         except ValueError as error:
-            if self.named not in (None, self.vkey.line):
-                raise Bad(0, "fork", f"the ledger of {self.vkey.line}", f"that of {self.named}") from None
+            if self.named not in (None, self.key.line) and not self.people.retired:
+                raise Bad(0, "fork", f"the ledger of {self.key.line}", f"that of {self.named}") from None
             raise Bad(bad, "checkpoint-mismatch", "a checkpoint signed by the ledger's key", str(error)) from None
         if said != size:
             raise Bad(bad, "checkpoint-mismatch", f"the checkpoint of size {size}", f"a checkpoint of size {said}")
@@ -319,7 +309,6 @@ class Audit:
             bad = self.trusted if fits else index
             raise Bad(bad, "fork" if fits else "edited", f"root {expected}", f"root {found}")
         self.checkpoints, self.trusted = self.checkpoints + 1, size
-
     def check_entry(self, index, entry):
         """What an entry says by itself and against those before it."""
         if entry.version != 1 or entry.rules not in (1, 2) or entry.type not in REQUESTS:
@@ -329,9 +318,11 @@ class Audit:
         ledgers, request_id = {entry.ledger, entry.request.text(1)}, entry.request.text(2).lower()
         results = [field for field in entry.outcome.fields if field not in (BALANCES, FLAGS)]
         valid = first and entry.key == entry.request.message(5).message(4).get(1) or self.people.keys.get(entry.key)
+        if LEDGER_ACTS.match(entry.type):
+            valid = entry.key == self.key.key or (False if entry.key in self.people.retired else None)
         for holds, fault, expected, found in (
                 (ledgers == {self.vkey.name}, "fork", f"an entry of {self.vkey.name}", ", ".join(sorted(ledgers))),
-                (not first or self.named == self.vkey.line, "fork", f"the ledger of {self.vkey.line}", self.named),
+                (not first or self.named == self.key.line, "fork", f"the ledger of {self.key.line}", self.named),
                 (entry.time > self.time, "time-reversed", f"a time after {self.time}", entry.time),
                 (signed(entry.key, entry.signature, pae(entry.type + "+protobuf", entry.body)), "bad-signature",
                  "the signature of the key that the entry names", "another"),
@@ -344,149 +335,21 @@ class Audit:
                 raise Bad(index, fault, expected, str(found))
         self.time = entry.time
         self.ids.add(request_id)
+        if self.next:  # signed by the old key, as was just checked, and by the new one
+            body = "\n".join((self.key.name, self.key.line, self.next.line)).encode()
+            held = signed(self.next.key, entry.request.get(7), pae("vialedger.v1.LedgerKeyPossession", body))
+            used = self.next.key in {self.key.key, *self.people.keys, *self.people.retired}
+            if entry.request.text(5) != self.key.line or self.next.name != self.key.name or used or not held:
+                raise Bad(index, "outcome-differs", "a rotation to a new key that is held", self.next.line)
+            self.people.retired, self.key = {*self.people.retired, self.key.key}, self.next
         self.people.apply(entry)
         self.vials.apply(entry)
-
-# ---- A bundle: lines of JSON; of each entry its inclusion proof, and the entries that say whose key is whose ---------
-def included(leaf, index, size, path):
-    """The root that an inclusion proof leads to (RFC 9162, 2.1.3.2). Raises ValueError where it has another length."""
-    node, last = index, size - 1
-    for sibling in map(unbase64, path):
-        if last == 0 or index >= size:
-            raise ValueError("a proof of another length")
-        if node & 1 or node == last:
-            leaf = hashlib.sha256(b"\1" + sibling + leaf).digest()
-            while not node & 1 and node:
-                node, last = node >> 1, last >> 1
-        else:
-            leaf = hashlib.sha256(b"\1" + leaf + sibling).digest()
-        node, last = node >> 1, last >> 1
-    if last or index >= size:
-        raise ValueError("a proof of another length")
-    return base64.b64encode(leaf).decode()
-
-class Bundle:
-    """A bundle of some entries, or of all; the counters are those of a report."""
-    def __init__(self, data, vkey, anchor):
-        self.vkey, self.anchor, self.people = vkey, anchor, People()
-        self.entries = self.checkpoints = self.trusted = self.keys = 0
-        self.last, self.root, self.tree = None, None, Tree()
-        lines = data.split(b"\n")
-        self.lines = [self.line(number, line) for number, line in enumerate(lines[:-1])]
-        kind, end = self.lines[-1] if self.lines else ("", {})
-        if lines[-1] or kind != "end":
-            raise Bad(None, "truncated", "an end with the counts", f"{len(lines) - 1} lines and no end")
-        digest = hashlib.sha256(data[:data.rfind(b"\n", 0, -1) + 1]).digest()
-        if len(self.lines) - 1 != end["lines"] or base64.b64encode(digest).decode() != end["sha256"]:
-            raise Bad(None, "edited", "the lines and the SHA-256 that the end says", "others")
-
-    @staticmethod
-    def line(number, line):
-        try:
-            (kind, value), = json.loads(line).items()
-            spelled = json.dumps({kind: value}, separators=(",", ":"), ensure_ascii=False).encode()
-            if kind != "identity" and spelled != line:
-                raise ValueError("spelled in another way")
-        except (ValueError, AttributeError):
-            raise Bad(None, "edited", f"line {number + 1} as a line of a bundle", "another") from None
-        return kind, value
-
-    def run(self):
-        order = "bundle checkpoint policy entry identity end".split()
-        kinds = [kind for kind, _ in self.lines]
-        if kinds != sorted(kinds, key=order.index) or kinds[:2] != order[:2] or kinds.count("policy") > 1:
-            raise Bad(None, "reordered", "head, checkpoint, entries, identities, end", "another order")
-        head, end = self.lines[0][1], self.lines[-1][1]
-        if head["version"] != 1:
-            raise ValueError(f"bundle version {head['version']}: this program reads version 1")
-        try:
-            size, self.root = self.vkey.checkpoint(self.lines[1][1].encode())
-        except ValueError as error:
-            raise Bad(None, "checkpoint-mismatch", "a checkpoint signed by the ledger's key", str(error)) from None
-        if [head["origin"], head["size"], head["root"]] != [self.vkey.name, size, self.root]:
-            raise Bad(None, "checkpoint-mismatch", "a head of this checkpoint", "another")
-        self.checkpoints, whole = 1, head["entries"] == size
-        run = whole or head["selection"]["kind"] != "touching"
-        for kind, line in self.lines:
-            if kind == "entry":
-                self.entry(line, size, whole, run)
-        if [self.entries, self.keys] != [head["entries"], head["keys"]] or end["entries"] != self.entries:
-            raise Bad(None, "missing", "as many lines as the head says", f"{self.entries} and {self.keys}")
-        if whole and self.tree.root() != self.root:
-            raise Bad(0, "edited", f"root {self.root}", f"root {self.tree.root()}")
-        if self.anchor and self.anchor[0] != size:
-            raise ValueError("your checkpoint is of another size: only the whole ledger can be compared with it")
-        if self.anchor and self.anchor[1] != self.root:
-            raise Bad(0, "fork", f"root {self.anchor[1]}", f"root {self.root}")
-        if not self.entries:
-            raise ValueError("there is nothing to check")
-        self.trusted = self.entries
-
-    def entry(self, line, size, whole, run):
-        index, data = line["index"], unbase64(line["entry"])
-        entry, before = parse(data), self.last
-        if not entry:
-            raise Bad(index, "edited", "an entry", "other bytes")
-        try:
-            self.tree.push(entry.leaf)
-            root = self.root if whole else included(entry.leaf, index, size, line["proof"])
-        except ValueError as error:
-            root = str(error)
-        first = entry.type == "vialedger.v1.InitializeLedgerRequest"
-        named = entry.request.text(3) if first else self.vkey.line
-        valid = first and entry.key == entry.request.message(5).message(4).get(1) or self.people.keys.get(entry.key)
-        gap = run and line["selected"] and self.entries and index != self.selected + 1
-        for holds, fault, expected, found in (
-                (not before or index > before[0], "reordered", "an entry after the one before", f"entry {index}"),
-                (not gap, "missing", "the next entry of the run", f"entry {index}"),
-                (root == self.root, "edited", f"root {self.root}", root),
-                (entry.index == index, "reordered", f"entry {index}", f"entry {entry.index}"),
-                (entry.version == 1 and entry.rules in (1, 2) and entry.type in REQUESTS, "unknown-version",
-                 "format 1, rules 1 or 2 and a request that is known", entry.type),
-                (entry.ledger == self.vkey.name and named == self.vkey.line, "fork", self.vkey.line, named),
-                (before or first, "missing", "entry 0, which names the ledger's key", f"entry {index}"),
-                (not before or before[0] + 1 != index or entry.previous == before[1], "edited", "a chained entry", "no"),
-                (not before or entry.time > before[2], "time-reversed", "a later time", entry.time),
-                (signed(entry.key, entry.signature, pae(entry.type + "+protobuf", entry.body)), "bad-signature",
-                 "the signature of the key that the entry names", "another"),
-                (valid is not None, "unknown-key", "a key that an entry of the bundle enrols", entry.key.hex()),
-                (valid, "key-not-valid-then", "a key that was not revoked", entry.key.hex())):
-            if not holds:
-                raise Bad(index, fault, expected, str(found))
-        # Approvals of what is not about people have their proposals elsewhere.
-        if entry.type != "vialedger.v1.ApproveRequest" or entry.request.text(5) in self.people.pending:
-            self.people.apply(entry)
-        self.last = (index, entry.leaf, entry.time)
-        self.selected = index if line["selected"] else getattr(self, "selected", index)
-        self.entries, self.keys = self.entries + line["selected"], self.keys + (not line["selected"])
-
-def verify_bundle(report, data, key, anchor):
-    audit = types.SimpleNamespace(entries=0, checkpoints=0, trusted=0)
-    try:
-        audit = Bundle(data, key, anchor)
-        audit.run()
-        report.update(verdict="good", root=audit.root)
-    except Bad as bad:
-        report.update(zip(("first_bad_index", "fault", "expected", "found"), bad.args), verdict="bad")
-        audit.trusted = 0
-        if bad.args[1] == "unknown-version":
-            report.update(verdict="none", why="entry %s: %s: expected %s, found %s" % bad.args)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        report.update(verdict="bad", fault="edited", expected="lines of a bundle", found=f"another: {error}")
-    report.update(entries=audit.entries, checkpoints=audit.checkpoints, trusted_entries=audit.trusted,
-                  not_checked=NOT_CHECKED + BUNDLE_NOT_CHECKED,
-                  anchor={"kind": "checkpoint", "size": anchor[0]} if anchor else {"kind": "none"})
-
 def verify(report, ledger, vkey, checkpoint):
     """Fills in the report, with the fields of `vialedger verify --json`; raises where there is no verdict."""
     key, anchor = VerifierKey((pathlib.Path(vkey).read_text() if pathlib.Path(vkey).is_file() else vkey).strip()), None
     if checkpoint:  # of a receipt, the checkpoint in it
         note = pathlib.Path(checkpoint).read_bytes().rstrip(b"\n") + b"\n"
         anchor = key.checkpoint(note.partition(b"\n\n")[2] if note.startswith(b"c2sp.org/tlog-proof@v1\n") else note)
-    if pathlib.Path(ledger).is_file():
-        data = pathlib.Path(ledger).read_bytes()
-        if data.startswith(b'{"bundle":') or data.rstrip(b"\n").rpartition(b"\n")[2].startswith(b'{"end":'):
-            return verify_bundle(report, data, key, anchor)
     database = sqlite3.connect(pathlib.Path(ledger).resolve().as_uri() + "?mode=ro", uri=True, isolation_level=None)
     database.text_factory = bytes
     database.execute("BEGIN")  # everything as of one moment
@@ -506,10 +369,9 @@ def verify(report, ledger, vkey, checkpoint):
             report.update(verdict="none", why="entry %d: %s: expected %s, found %s" % bad.args)
     report.update(entries=audit.entries, checkpoints=audit.checkpoints, trusted_entries=audit.trusted,
                   anchor={"kind": "checkpoint", "size": anchor[0]} if anchor else {"kind": "none"})
-
-def main():
+def main(verify=verify, what="the database, ledger.db"):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("ledger", help="the database, ledger.db, or a bundle")
+    parser.add_argument("ledger", help=what)
     parser.add_argument("--vkey", metavar="FILE|LINE", default="", help="the ledger's verifier key, from outside")
     parser.add_argument("--checkpoint", metavar="FILE", help="a checkpoint or a receipt that was kept elsewhere")
     parser.add_argument("--json", action="store_true", help="answer in JSON, for programs")

@@ -19,10 +19,10 @@ use crate::clock::Clock;
 use crate::cosigner::{Connector, Cosignatures, Plan, Submitter};
 use crate::key::Key;
 use crate::server::{Server, ServerError, ServerOptions, TlsFiles, stop_asked};
-use crate::service::{Service, ServiceOptions, Settled, settle};
+use crate::service::{Service, ServiceOptions, Settled, settle, verifier_key};
 use crate::store::{LedgerFolder, StoreError};
 use crate::telemetry;
-use crate::tlog::{KeyKind, Policy, VerifierKey};
+use crate::tlog::{Policy, VerifierKey};
 
 /// Why the program ended without doing what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -139,23 +139,31 @@ fn serve(args: &ServeArgs, desk: &Desk) -> Result<Exit, AppError> {
         let path = identities.path.display();
         tracing::warn!(%path, "a new identity key was made: keep a copy, nothing else opens what it seals");
     }
-    let clock = desk.clock.clone();
-    let identity_key = Some(identities.key);
-    let self_audit = args.self_audit();
-    let options = ServiceOptions { clock, identity_key, self_audit, ..ServiceOptions::default() };
+    let own = verifier_key(&args.folder, key.signing_key()).map_err(CliError::from)?;
+    let options = ServiceOptions {
+        clock: desk.clock.clone(),
+        identity_key: Some(identities.key),
+        self_audit: args.self_audit(),
+        head_file: args.known.head_file.clone(),
+        known: args.known.gather(&folder, &own)?,
+        ..ServiceOptions::default()
+    };
     let (service, writer) =
         Service::open(&args.folder, key.signing_key(), options).map_err(CliError::from)?;
-    let plan = policy.map(|policy| plan(&policy, &service, &key, desk)).transpose()?;
+    let plan = policy.map(|policy| plan(&policy, &own, desk)).transpose()?;
     let runtime = Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     let served = runtime.block_on(async {
         let server = Server::bind(server_options(args, desk)).await?;
         // Taken before anyone is told that the server is there, so that no stop is missed.
         let stop = stop_asked().map_err(AppError::Signals)?;
-        announce(&server, &service, args, desk)?;
         // Dropped with this block: nothing is handed in any more once the server has stopped.
-        let _submitter = plan.map(|plan| {
+        let mut submitter = plan.map(|plan| {
             Submitter::start(plan, &service, &Cosignatures::beside(&args.folder), &desk.clock)
         });
+        if let Some(submitter) = &mut submitter {
+            submitter.first_answers().await;
+        }
+        announce(&server, &service, args, desk)?;
         let auditing = service.clone();
         tokio::select! {
             () = server.run(service, stop) => Ok(Exit::Good),
@@ -167,12 +175,10 @@ fn serve(args: &ServeArgs, desk: &Desk) -> Result<Exit, AppError> {
 }
 
 /// Whom the ledger's checkpoints are handed in to.
-fn plan(policy: &Policy, service: &Service, key: &Key, desk: &Desk) -> Result<Plan, CliError> {
+fn plan(policy: &Policy, own: &VerifierKey, desk: &Desk) -> Result<Plan, CliError> {
     let config = |error: &dyn ToString| CliError::Config(error.to_string());
-    let name = service.published().state.origin().parse().map_err(|error| config(&error))?;
-    let own = VerifierKey::new(name, KeyKind::Note, key.public_key());
     let connector = Connector::new(desk.global.ca.as_deref()).map_err(|error| config(&error))?;
-    Plan::new(policy, &own, &connector).map_err(|error| config(&error))
+    Plan::new(policy, own, &connector).map_err(|error| config(&error))
 }
 
 fn server_options(args: &ServeArgs, desk: &Desk) -> ServerOptions {

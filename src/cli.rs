@@ -8,11 +8,13 @@
 //! `serve` is only read here; a layer above runs it, since no client needs the server. The demo does: it is both sides.
 
 mod audit;
+mod backup;
 pub mod calc;
 pub mod cosigner;
 mod course;
 mod custody;
 mod demo;
+mod doctor;
 mod dose;
 mod entries;
 pub mod error;
@@ -24,6 +26,7 @@ pub mod identity;
 mod init;
 pub mod json;
 mod key;
+pub mod known;
 mod ledger;
 mod list;
 pub mod options;
@@ -164,6 +167,12 @@ pub enum Task {
     /// Rotate the ledger's own key
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
+    /// Copy a ledger as it is at one moment, also beside a running server
+    Backup(backup::BackupArgs),
+    /// Make a ledger again from a copy, and say whether anything that is known is missing
+    Restore(backup::RestoreArgs),
+    /// Look at a ledger's folder and say what ails it and what to do
+    Doctor(doctor::DoctorArgs),
     /// Make everything that is derived from the entries again
     Rebuild(init::RebuildArgs),
     /// Dose arithmetic and code checks for anyone, without a ledger
@@ -221,6 +230,9 @@ pub async fn run(task: Task, desk: &Desk) -> Result<Exit, CliError> {
         Task::Audit(command) => audit::run(&command, desk)?,
         Task::Identity(command) => identity::run(&command, desk)?,
         Task::Ledger(command) => ledger::run(&command, desk)?,
+        Task::Backup(args) => return backup::backup(&args, desk),
+        Task::Restore(args) => return backup::restore(&args, desk),
+        Task::Doctor(args) => return doctor::run(&args, desk),
         Task::Rebuild(args) => init::rebuild(&args, desk)?,
         Task::Calc(command) => return calculate(&command, desk),
         Task::Completions(args) => pages::completions(&args)?,

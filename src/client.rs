@@ -6,17 +6,22 @@
 //! signed by the ledger's key, which the caller brought along. A server that lies about any of it
 //! is found out here.
 //!
-//! What it does not do: it does not remember checkpoints between runs (keep the receipts for that),
-//! and it never shows the private key to anyone; bearer tokens for reads are issued from it on the
-//! spot.
+//! With a [`Memory`] it remembers the newest checkpoint that it saw of each ledger, and refuses a server
+//! that does not prove that it extends it: one that forks, or was put back to an older state.
+//!
+//! What it does not do: without a memory it remembers nothing between runs, and it never shows the
+//! private key to anyone; bearer tokens for reads are issued from it on the spot.
 
 mod calls;
 mod codec;
 mod connect;
 mod error;
+mod gossip;
+mod memory;
 mod receipt;
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,6 +45,8 @@ use crate::token;
 pub use calls::{Act, Answer, Read, Stamp, new_request_id};
 pub use connect::{ConnectOptions, Identity};
 pub use error::{ClientError, Rejection, Violation};
+pub use gossip::HistoryFault;
+pub use memory::{Memory, MemoryError};
 pub use receipt::{ReceiptFault, check_receipt};
 
 use codec::SignedBytes;
@@ -72,6 +79,9 @@ pub struct Client {
     key: Key,
     clock: Clock,
     token: Mutex<Option<(AsciiMetadataValue, Timestamp)>>,
+    memory: Option<Memory>,
+    /// Whether the server was compared with the memory.
+    looked: AtomicBool,
 }
 
 impl Client {
@@ -88,7 +98,8 @@ impl Client {
         let channel = connect::channel(options).await?;
         let grpc = Grpc::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES);
         let (server, token) = (options.server.clone(), Mutex::new(None));
-        Ok(Self { grpc, server, ledger, person, key, clock, token })
+        let (memory, looked) = (None, AtomicBool::new(false));
+        Ok(Self { grpc, server, ledger, person, key, clock, token, memory, looked })
     }
 
     /// Origin of the ledger that is spoken to.
@@ -138,13 +149,20 @@ impl Client {
     pub async fn send(&self, request: &SignedRequest) -> Result<Answer, ClientError> {
         let path = request.kind().method().ok_or(ClientError::NotOverGrpc)?;
         let path = PathAndQuery::try_from(path).expect("a method's name is a path");
+        let seen = self.look_before_write().await?;
         let mut attempt = 1;
         loop {
             let mut grpc = self.ready().await?;
             let call = signed_call(request);
             let answer = grpc.unary(call, path.clone(), SignedBytes::<Answer>::default()).await;
             match answer {
-                Ok(answer) => return self.checked(request, answer.into_inner()),
+                Ok(answer) => {
+                    let answer = self.checked(request, answer.into_inner())?;
+                    if let Some(receipt) = &answer.receipt {
+                        self.remember_receipt(seen, receipt).await?;
+                    }
+                    return Ok(answer);
+                }
                 Err(status) => wait_or_give_up(&status, &mut attempt)
                     .await
                     .map_err(|error| error.of_write(calls::request_id(request)))?,
@@ -154,6 +172,12 @@ impl Client {
 
     /// Reads with a bearer token of the client's own key.
     pub async fn read<R: Read>(&self, message: R) -> Result<R::Response, ClientError> {
+        self.look().await?;
+        self.ask(message).await
+    }
+
+    /// The same without a look at the memory.
+    async fn ask<R: Read>(&self, message: R) -> Result<R::Response, ClientError> {
         let mut attempt = 1;
         loop {
             let mut grpc = self.ready().await?;
@@ -193,6 +217,7 @@ impl Client {
         Q: Message + 'static,
         A: Message + Default + 'static,
     {
+        self.look().await?;
         let mut grpc = self.ready().await?;
         let mut call = Request::new(message);
         call.metadata_mut().insert("authorization", self.bearer()?);

@@ -21,8 +21,8 @@ mod watch;
 
 pub use connect::{AddressError, Connector};
 pub use exchange::{Cosigned, Ledger, Recipient, SubmitError, submit};
-pub use folder::{Cosignatures, FolderError};
-pub use submitter::{MAX_BACKOFF, PAUSE, Plan, PlanError, REFRESH, Submitter};
+pub use folder::{Cosignatures, FolderError, MAX_COMPARED};
+pub use submitter::{FIRST_ANSWERS, MAX_BACKOFF, PAUSE, Plan, PlanError, REFRESH, Submitter};
 pub use watch::{
     CLOCK_TOLERANCE_SECONDS, CosignerError, Unsigned, Watch, begin, clock_seconds, verifier_key,
 };

@@ -123,6 +123,7 @@ impl Api {
         for service in self.0.methods.services() {
             self.0.health.set_service_status(&service.name, status).await;
         }
+        self.0.announce_writes().await;
     }
 
     /// Whether a read with these headers may be answered: the same rules for whoever serves reads in another way.
@@ -143,7 +144,7 @@ impl Api {
     pub async fn follow_writes(&self) {
         self.0.service.writes_ended().await;
         self.0.announce_writes().await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Answers one call.

@@ -25,6 +25,8 @@
 //! * A bundle of some entries verifies by itself, opens nothing else, and shows every changed byte and a cut-off end:
 //!   `tests/bundle`.
 //! * What is printed is what was recorded, to the last reading, and nothing is filled in: `tests/report`.
+//! * A device refuses a server that shows another history, or less of it, than the device saw, and a ledger that was put
+//!   back to an older state takes no writes: `tests/gossip`.
 //! * What a person signed is stored as the very bytes that were sent: `tests/interop.rs`, where the client is not ours.
 //!
 //! # What it does not do
@@ -60,7 +62,7 @@
 //! | `decide` | the rules |
 //! | `audit` | everything derived again from the bytes |
 //! | `bundle` | some of the entries, in a file that proves itself |
-//! | `clock`, `key`, `token` | the only clock; keys in files; bearer tokens |
+//! | `clock`, `durable`, `key`, `token` | the only clock; files replaced as a whole; keys in files; bearer tokens |
 //! | `handover` | a folder that is there whole or not at all |
 //! | `store`, `tiles` | SQLite: the ledger, and beside it the sealed identities; the ledger as static files |
 //! | `service` | queue, decide, append, receipt |
@@ -88,6 +90,7 @@ pub mod course;
 pub mod decide;
 pub mod dosing;
 pub mod dsse;
+pub mod durable;
 pub mod formulary;
 pub mod grpc;
 pub mod handover;

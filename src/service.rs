@@ -11,14 +11,19 @@
 //! * [`Service::self_audit_now`] has the ledger verify itself, and ends all writing where its evidence is bad.
 //! * Everything else reads: from [`Published`], which is the memory of the newest commit, or from connections of its own.
 //!
+//! A ledger that is behind a checkpoint that was kept elsewhere (the head file, cosigners, what the operator gives) is
+//! read and not written: restoring is not rewinding.
+//!
 //! When a commit fails, the memory is thrown away and read again from disk before the next write; when that fails too,
 //! or the disk itself did, the service goes on reading and takes no writes.
 
 mod answer;
 mod error;
 mod guard;
+mod head;
 mod identity;
 mod init;
+mod known;
 mod published;
 mod query;
 mod queue;
@@ -31,7 +36,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
@@ -41,7 +46,8 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 pub use answer::Answer;
 pub use error::{OpenError, ServiceError};
-pub use init::init;
+pub use head::HEAD_PAUSE;
+pub use init::{init, verifier_key};
 pub use published::Published;
 pub use query::{ConsistencyProof, EntryPage, EntryQuery, InclusionProof, MAX_EXAMINED};
 pub use queue::{QUEUE_CAPACITY, WriteStatus};
@@ -54,8 +60,11 @@ use crate::command::Command;
 use crate::key::IdentityKey;
 use crate::ledger::SignedRequest;
 use crate::store::{
-    Identities, LedgerFolder, Loaded, Reader, Readers, Store, StoreError, StoreOptions, load,
+    HeadFile, Identities, LedgerFolder, Loaded, Reader, Readers, Store, StoreError, StoreOptions,
+    load,
 };
+use crate::tlog::{Gap, Known};
+use head::HeadKeeper;
 use published::Newest;
 use queue::{Gate, Job, Status, writer_is_gone};
 use self_audit::SelfAuditor;
@@ -85,6 +94,10 @@ pub struct ServiceOptions {
     pub identity_key: Option<IdentityKey>,
     /// When the ledger audits itself; never where there is none.
     pub self_audit: Option<AuditSchedule>,
+    /// Where the newest durable checkpoint is kept outside the database; `ledger.head` in the folder when absent.
+    pub head_file: Option<PathBuf>,
+    /// Checkpoints that others remember. A ledger that does not have what they say is read and not written.
+    pub known: Vec<Known>,
 }
 
 impl Default for ServiceOptions {
@@ -95,6 +108,8 @@ impl Default for ServiceOptions {
             snapshot_every: SNAPSHOT_EVERY,
             identity_key: None,
             self_audit: None,
+            head_file: None,
+            known: Vec::new(),
         }
     }
 }
@@ -156,7 +171,7 @@ impl Service {
     pub async fn submit(&self, request: SignedRequest) -> Result<Answer, ServiceError> {
         let command =
             Command::parse(request.kind(), request.bytes()).map_err(ServiceError::Invalid)?;
-        self.guard(&command).await?;
+        self.guard(&request, &command).await?;
         let (answer, told) = oneshot::channel();
         self.shared.gate.enter(Job { request, command, answer })?;
         let written = told.await.map_err(|_| writer_is_gone())??;
@@ -185,6 +200,16 @@ impl Service {
     #[must_use]
     pub fn accepts_writes(&self) -> bool {
         self.write_status() == WriteStatus::Accepting
+    }
+
+    /// Takes no more writes, because somebody whom the operator asks has seen more entries than there are. What is being
+    /// written is finished; reads go on.
+    pub fn stand_behind(&self, known: u64, known_by: &str) {
+        let have = self.published().size();
+        if known > have {
+            let known_by = known_by.to_owned();
+            self.shared.status.set(WriteStatus::Behind { gap: Gap { have, known }, known_by });
+        }
     }
 
     /// Takes nothing new and waits until the writer has finished its queue, written a snapshot and closed the ledger.
@@ -233,6 +258,14 @@ fn prepare(dir: &Path, key: &SigningKey, options: ServiceOptions) -> Result<Open
     let signer = readers.read(|reader| init::signer_of(reader, key))?;
     let loaded = readers.read(|reader| load(reader, signer.verifier_key()))?;
     report(&loaded, &stopwatch);
+    let head = HeadFile::new(options.head_file.unwrap_or_else(|| folder.head()));
+    let status = readers.read(|reader| {
+        known::compare(reader, &loaded, &folder, &head, &options.known, signer.verifier_key())
+    })?;
+    let status = Arc::new(Status::new(status));
+    if let Some(why) = status.refusal() {
+        tracing::error!(%why, "this ledger is read and not written");
+    }
     let identities = match &options.identity_key {
         Some(key) => Some(Arc::new(Identities::open(&folder, key, loaded.state.origin())?)),
         None => None,
@@ -242,11 +275,15 @@ fn prepare(dir: &Path, key: &SigningKey, options: ServiceOptions) -> Result<Open
     let finished = loaded.snapshot.unwrap_or(0);
     let snapshots = Snapshots::new(signer.clone(), options.snapshot_every, finished);
     let (sizes, sizes_seen) = watch::channel(loaded.state.size());
-    let status = Arc::new(Status::accepting());
     let (gate, queue) = Gate::open(Arc::clone(&status));
     let gate = Arc::new(gate);
     let (state, tree) = (loaded.state.clone(), loaded.tree.clone());
     let newest = Arc::new(Newest::new(Published::from(loaded)));
+    let head = if status.is_over() {
+        HeadKeeper::idle()
+    } else {
+        HeadKeeper::start(head, Arc::clone(&newest))?
+    };
     let shared = Shared {
         gate: Arc::clone(&gate),
         status: Arc::clone(&status),
@@ -259,8 +296,19 @@ fn prepare(dir: &Path, key: &SigningKey, options: ServiceOptions) -> Result<Open
         sizes: sizes_seen,
     };
     let clock = options.clock;
-    let writer =
-        Writer { store, readers, state, tree, signer, clock, newest, status, sizes, snapshots };
+    let writer = Writer {
+        head,
+        store,
+        readers,
+        state,
+        tree,
+        signer,
+        clock,
+        newest,
+        status,
+        sizes,
+        snapshots,
+    };
     Ok(Opened { service: Service { shared: Arc::new(shared) }, gate, writer, queue })
 }
 

@@ -14,15 +14,21 @@
 //! Two rooms are for log cosigners: [`CosignerStore`] is the memory of one, and [`StoredTree`] proves a ledger's file to
 //! others.
 //!
+//! [`HeadFile`] names the newest durable checkpoint outside the database, so that a database which was put back to an
+//! older state is found out; [`Checkup`] looks at a file and changes nothing; [`copy_ledger`] copies one moment of it.
+//!
 //! Only this module names SQLite.
 
 mod append;
+mod backup;
+mod checkup;
 mod connection;
 mod cosigner;
 mod error;
 mod evidence;
 mod export;
 mod folder;
+mod head;
 mod identities;
 mod load;
 mod read;
@@ -31,6 +37,8 @@ mod snapshot;
 mod tree;
 
 pub use append::{Batch, Head, NewLedger, Store, StoreOptions};
+pub use backup::{copy_identities, copy_ledger};
+pub use checkup::Checkup;
 pub use cosigner::{
     CosignerFolder, CosignerReader, CosignerStore, EvidenceRow, MAX_UNPROVEN, Ruling, Standing,
 };
@@ -38,6 +46,7 @@ pub use error::StoreError;
 pub use evidence::Evidence;
 pub use export::Copied;
 pub use folder::{FolderLock, LedgerFolder};
+pub use head::HeadFile;
 pub use identities::{Identities, SealedIdentities, rekey};
 pub use load::{Loaded, is_signed_by, load, named_key, state_before, state_format};
 pub use read::{Reader, Readers};

@@ -10,6 +10,7 @@
 //! * [`Cosigner`], [`verify_cosignature`]: `cosignature/v1` of <https://c2sp.org/tlog-cosignature>.
 //! * [`Submission`], [`authenticate`], [`judge`]: `add-checkpoint` of <https://c2sp.org/tlog-witness>, its body and its
 //!   rules; [`SplitView`]: the proof that a log broke them.
+//! * [`Known`]: a checkpoint that somebody remembers, and how a tree stands to it.
 //! * [`Policy`]: <https://c2sp.org/tlog-policy>.
 //! * [`TlogProof`]: <https://c2sp.org/tlog-proof>, the part of a receipt that proves itself.
 //! * [`TilePath`] and the encodings of tiles and entry bundles: <https://c2sp.org/tlog-tiles>.
@@ -28,6 +29,7 @@ mod cosignature;
 mod cosigning;
 mod hash;
 mod key;
+mod known;
 mod note;
 mod policy;
 mod proof;
@@ -49,6 +51,7 @@ pub use cosigning::{
 };
 pub use hash::{HASH_BYTES, Hash, HashError, empty_root, leaf_hash, node_hash};
 pub use key::{PUBLIC_KEY_BYTES, PublicKey, PublicKeyError, SIGNATURE_BYTES, SignatureError, sign};
+pub use known::{Gap, Known, Standing, root_before_last};
 pub use note::{
     MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, NoteError, NoteSignature, NoteSigner, SignedNote,
 };

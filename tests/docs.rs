@@ -321,6 +321,15 @@ fn the_limits_in_the_operators_book_are_those_of_the_code() {
             "Time until the same checkpoint is handed in again",
             format!("{} min", cosigner::REFRESH.as_secs() / 60),
         ),
+        (
+            "Time that a start waits for the cosigners' first answers",
+            seconds(cosigner::FIRST_ANSWERS),
+        ),
+        (
+            "Pause between two writes of the head file",
+            format!("{} ms", service::HEAD_PAUSE.as_millis()),
+        ),
+        ("Cosigned checkpoints that a start compares with", with_commas(cosigner::MAX_COMPARED)),
         ("Entries between two snapshots", with_commas(service::SNAPSHOT_EVERY.try_into().unwrap())),
     ];
     for (what, limit) in rows {

@@ -315,6 +315,55 @@ async fn an_export_verifies_with_identities_withheld_and_opened_alike() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn identities_are_proved_where_an_audit_goes_on_and_withheld_in_tiles() {
+    let mut clinic = Clinic::open().await;
+    clinic.register(7).await;
+    let audited = clinic.path("first.audit");
+    let audited = audited.to_str().unwrap();
+    let vkey = clinic.folder().join("ledger.vkey");
+    let verify = |folder: &Path, more: &[&str]| {
+        let to = ["--vkey", vkey.to_str().unwrap(), "--json"];
+        let (status, said) =
+            command(&[&["verify", folder.to_str().unwrap()], &to[..], more].concat());
+        (status, serde_json::from_str::<Value>(&said).unwrap())
+    };
+    let (status, first) = verify(&clinic.folder(), &["--save", audited]);
+    assert_eq!((status, &first["identities"]["withheld"]), (0, &1.into()), "{first}");
+    clinic.register(8).await;
+    clinic.stop();
+
+    // The entry that registered the first of them is not read again, and its identity is proved all the same.
+    let why = ["--open-identities", "--reason", "a test"];
+    clinic.export(&clinic.folder(), "opened", &why);
+    let opened = clinic.path("opened");
+    let (status, went_on) = verify(&opened, &["--since", audited]);
+    assert_eq!((status, &went_on["since"]), (0, &first["entries"]), "{went_on}");
+    let (status, whole) = verify(&opened, &["--explain", "0"]);
+    assert_eq!((status, &whole["identities"]["opened"]), (0, &2.into()), "{whole}");
+    assert_eq!(went_on["identities"], whole["identities"]);
+
+    // Where one is not the one that was committed to, nothing is saved for the next audit to believe.
+    let file = opened.join("identities.jsonl");
+    let lines = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, lines.lines().rev().collect::<Vec<_>>().join("\n").replacen('7', "8", 1))
+        .unwrap();
+    let next = clinic.path("next.audit");
+    let options = ["--since", audited, "--save", next.to_str().unwrap(), "--explain", "3"];
+    let (status, bad) = verify(&opened, &options);
+    assert_eq!((status, &bad["fault"]), (1, &"identity-differs".into()), "{bad}");
+    assert!(!next.exists());
+
+    // Tiles are made of the same entries, and hold no identity.
+    let tiles = clinic.path("tiles");
+    let export = ["export", "tiles", opened.to_str().unwrap(), "--out", tiles.to_str().unwrap()];
+    assert_eq!(command(&export).0, 0);
+    let (status, told) = verify(&tiles, &["--since", audited]);
+    assert_eq!((status, &told["identities"]["withheld"]), (0, &2.into()), "{told}");
+    assert_eq!(told["root"], whole["root"]);
+    assert_clean(&tiles);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_opened_identity_that_is_not_the_one_committed_to_makes_the_verdict_bad() {
     let clinic = Clinic::open().await;
     for number in [7, 8] {

@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 19] = [
     &["decide"],
     &["audit"],
     &["bundle"],
-    &["clock", "handover", "key", "token"],
+    &["clock", "durable", "handover", "key", "token"],
     &["store", "tiles"],
     &["service"],
     &["grpc", "client", "cosigner", "telemetry"],

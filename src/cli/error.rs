@@ -11,7 +11,7 @@ use tonic::Code;
 use super::exit::Exit;
 use super::json::JsonError;
 use super::output::local_times;
-use crate::client::{ClientError, Rejection};
+use crate::client::{ClientError, MemoryError, Rejection};
 use crate::cosigner::CosignerError;
 use crate::handover::HandoverError;
 use crate::key::KeyError;
@@ -108,6 +108,7 @@ impl CliError {
     pub fn text(&self) -> String {
         match self {
             Self::Client(ClientError::Rejected(rejection)) => rejection_text(rejection),
+            Self::Client(error @ ClientError::History { .. }) => format!("REFUSED: {error}"),
             other => format!("vialedger: {other}"),
         }
     }
@@ -116,6 +117,15 @@ impl CliError {
     #[must_use]
     pub fn json(&self) -> Value {
         let (message, status) = (self.to_string(), self.exit().status());
+        if let Self::Client(ClientError::History { fault, recorded }) = self {
+            return json!({ "error": {
+                "message": message,
+                "status": status,
+                "reason": fault.reason(),
+                "entry": recorded,
+                "evidence": fault.evidence(),
+            } });
+        }
         let Self::Client(ClientError::Rejected(rejection)) = self else {
             return json!({ "error": { "message": message, "status": status } });
         };
@@ -206,6 +216,7 @@ fn store_exit(error: &StoreError) -> Exit {
         | StoreError::IdentityDamaged { .. }
         | StoreError::NotALedger { .. }
         | StoreError::NotACosigner { .. }
+        | StoreError::HeadFile { .. }
         | StoreError::SchemaOlder { .. }
         | StoreError::SchemaNewer { .. }
         | StoreError::SchemaAltered { .. }
@@ -251,10 +262,14 @@ fn client_exit(error: &ClientError) -> Exit {
         ClientError::PlainText { .. } | ClientError::NoAuthority | ClientError::Token(_) => {
             Exit::Config
         }
-        ClientError::Certificate { .. } => Exit::Data,
+        ClientError::Certificate { .. } | ClientError::Memory(MemoryError::Damaged { .. }) => {
+            Exit::Data
+        }
         ClientError::Unreachable { .. } => Exit::Unavailable,
         ClientError::Unanswered { .. } => Exit::CouldNotTell,
         ClientError::Receipt(_) => Exit::Protocol,
+        ClientError::History { .. } => Exit::No,
+        ClientError::Memory(MemoryError::Io { .. }) => Exit::Io,
         ClientError::Randomness(_) | ClientError::NotOverGrpc => Exit::Software,
         ClientError::Rejected(rejection) => match rejection.code {
             Code::Unauthenticated => Exit::NoPermission,

@@ -264,7 +264,7 @@ mod tests {
             keys: vec![v1::PersonKey {
                 public_key: vec![1, 2, 3],
                 enrolled_time: Some(prost_types::Timestamp { seconds: 1, nanos: 500_000_000 }),
-                revoked_time: None,
+                ..Default::default()
             }],
         };
         assert_eq!(

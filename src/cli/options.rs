@@ -7,7 +7,7 @@ use clap::Args;
 use super::error::CliError;
 use super::parse;
 use super::session::read_text;
-use crate::client::Stamp;
+use crate::client::{Memory, Stamp};
 use crate::pb::v1;
 
 /// Options of every command.
@@ -103,6 +103,42 @@ pub struct Global {
         help_heading = "Connection"
     )]
     pub receipts: Option<PathBuf>,
+    /// Folder in which this device remembers the newest checkpoint that it saw of each ledger; `vialedger` in
+    /// `$XDG_STATE_HOME`, or `~/.local/state/vialedger`, when absent
+    #[arg(
+        long,
+        global = true,
+        env = "VIALEDGER_MEMORY",
+        value_name = "DIR",
+        help_heading = "Connection"
+    )]
+    pub memory: Option<PathBuf>,
+    /// Where this device's programs keep what they remember
+    #[arg(long, global = true, env = "XDG_STATE_HOME", value_name = "DIR", hide = true)]
+    pub state_home: Option<PathBuf>,
+    /// The home of whoever runs this
+    #[arg(long, global = true, env = "HOME", value_name = "DIR", hide = true)]
+    pub home: Option<PathBuf>,
+}
+
+impl Global {
+    /// Where this device remembers what it saw.
+    pub fn memory(&self) -> Result<Memory, CliError> {
+        let is_set = |path: &&PathBuf| !path.as_os_str().is_empty();
+        // As the XDG base directory specification has it, a path that is not absolute is not taken.
+        let state = self.state_home.as_ref().filter(|path| path.is_absolute()).cloned();
+        let home = self.home.as_ref().filter(is_set).map(|home| home.join(".local/state"));
+        let folder = match (self.memory.as_ref().filter(is_set), state.or(home)) {
+            (Some(named), _) => named.clone(),
+            (None, Some(state)) => state.join("vialedger"),
+            (None, None) => {
+                let message = "nowhere to remember what was seen of the ledger: name a folder of \
+                               yours with --memory DIR or VIALEDGER_MEMORY";
+                return Err(CliError::Config(message.to_owned()));
+            }
+        };
+        Ok(Memory::new(folder))
+    }
 }
 
 /// Options of every command that records something.
@@ -173,4 +209,35 @@ pub struct Overriding {
         value_parser = parse::limit_override
     )]
     pub(super) overrides: Vec<v1::LimitOverride>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn a_device_remembers_where_it_is_told_or_where_its_programs_do() {
+        let folder = |memory: &str, state_home: &str, home: &str| {
+            let global = Cli::try_parse_from(["vialedger", "balances"]).unwrap().global;
+            let path = |text: &str| Some(PathBuf::from(text)).filter(|_| text != "unset");
+            let (memory, state_home, home) = (path(memory), path(state_home), path(home));
+            Global { memory, state_home, home, ..global }.memory().ok()
+        };
+        assert_eq!(folder("unset", "unset", "unset"), None);
+        assert_eq!(folder("", "relative", ""), None);
+        for (memory, state_home, home, expected) in [
+            ("unset", "unset", "/h", "/h/.local/state/vialedger"),
+            ("", "relative", "/h", "/h/.local/state/vialedger"),
+            ("unset", "/s", "/h", "/s/vialedger"),
+            ("m", "/s", "/h", "m"),
+        ] {
+            let found = folder(memory, state_home, home);
+            assert_eq!(found, Some(Memory::new(Path::new(expected))), "{expected}");
+        }
+    }
 }

@@ -7,11 +7,15 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
+use super::known::KnownArgs;
 use super::parse;
 use crate::service::AuditSchedule;
 use crate::telemetry::LogFormat;
 
 /// Serve a ledger until SIGTERM or Ctrl-C.
+///
+/// A ledger that is behind a checkpoint that is known, in its head file, beside it in `cosignatures`, from a cosigner or
+/// as --known-checkpoint, was put back to an older state: it is read and not written until what is missing is back.
 ///
 /// Listens in plain text on a loopback address only; anywhere else it needs a certificate, or
 /// --insecure-plaintext.
@@ -49,6 +53,9 @@ pub struct ServeArgs {
     /// How often it audits all of it instead
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse::span)]
     pub whole_audit_every: Duration,
+    /// What the ledger is compared with before it takes writes
+    #[command(flatten)]
+    pub known: KnownArgs,
     /// Form of the log on standard error
     #[arg(long, default_value = "text")]
     pub log: LogForm,

@@ -52,6 +52,7 @@ impl Session {
             insecure_plaintext: global.insecure_plaintext,
         };
         let client = Client::connect(&options, ledger, person, key, clock.clone()).await?;
+        let client = client.with_memory(global.memory()?);
         Ok(Self { client, out: desk.out, clock, receipts: global.receipts.clone() })
     }
 

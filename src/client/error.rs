@@ -6,6 +6,8 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::gossip::HistoryFault;
+use super::memory::MemoryError;
 use super::receipt::ReceiptFault;
 use crate::token::TokenError;
 
@@ -70,6 +72,17 @@ pub enum ClientError {
          ledger"
     )]
     Receipt(#[from] ReceiptFault),
+    /// The server's history does not go with what this device saw before.
+    #[error("{}{fault}", already_recorded(*recorded))]
+    History {
+        /// What was found.
+        fault: Box<HistoryFault>,
+        /// The entry that was recorded before it was found.
+        recorded: Option<u64>,
+    },
+    /// What this device remembers cannot be read or written.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness for a request id: {0}")]
     Randomness(getrandom::Error),
@@ -110,6 +123,11 @@ pub struct Violation {
 }
 
 impl Rejection {
+    /// Whether a later attempt may be answered otherwise.
+    pub(super) fn is_for_now(&self) -> bool {
+        matches!(self.code, Code::Unavailable | Code::ResourceExhausted | Code::Internal)
+    }
+
     /// Reads a status and its google.rpc details.
     #[must_use]
     pub fn from_status(status: &Status) -> Self {
@@ -137,6 +155,12 @@ impl Rejection {
                 .collect(),
             retry_delay: details.retry_info().and_then(|info| info.retry_delay),
         }
+    }
+}
+
+impl From<HistoryFault> for ClientError {
+    fn from(fault: HistoryFault) -> Self {
+        Self::History { fault: Box::new(fault), recorded: None }
     }
 }
 
@@ -170,6 +194,13 @@ impl ClientError {
             other => other,
         }
     }
+}
+
+/// What came before a history that does not hold.
+fn already_recorded(entry: Option<u64>) -> String {
+    entry.map_or_else(String::new, |entry| {
+        format!("the act was recorded as entry {entry}, on a ledger that does not hold: ")
+    })
 }
 
 /// What to do without an answer. Simply typing an act's command again would record it twice, under another id.

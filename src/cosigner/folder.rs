@@ -9,11 +9,15 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::tlog::{
-    NoteSignature, Policy, PolicyReport, SignedNote, VerifierKey, verify_cosignature,
+    Known, NoteSignature, Policy, PolicyReport, SignedNote, VerifierKey, verify_cosignature,
 };
 
 /// What the name of a file ends with, after its size.
 const ENDING: &str = ".checkpoint";
+
+/// Checkpoints that a ledger is compared with, newest first: the newest says all that the older ones say, unless the
+/// cosigners were shown several histories.
+pub const MAX_COMPARED: usize = 1_000;
 
 /// Files that are looked through for the newest that will do.
 const MAX_LOOKED_AT: usize = 10_000;
@@ -120,6 +124,21 @@ impl Cosignatures {
             let report = policy.cosignatures(note).ok().filter(|report| report.quorum)?;
             Some((note.clone(), report))
         })
+    }
+
+    /// The checkpoints that a ledger's key signed, with where they lie: the newest [`MAX_COMPARED`]. What is no note, or
+    /// not this ledger's, says nothing about it.
+    pub fn known(&self, ledger: &VerifierKey) -> Result<Vec<Known>, FolderError> {
+        let mut known = Vec::new();
+        for size in self.sizes()?.into_iter().rev().take(MAX_COMPARED) {
+            let path = self.file(size);
+            if let Some(note) = read(&path)?
+                && let Ok(found) = Known::new(path.display().to_string(), note, ledger)
+            {
+                known.push(found);
+            }
+        }
+        Ok(known)
     }
 
     /// The newest file that will do, from the largest size down.

@@ -28,6 +28,10 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 /// The longest wait after failures.
 pub const MAX_BACKOFF: Duration = Duration::from_mins(5);
 
+/// How long a server that starts waits for what its cosigners say first. One that was put back to an older state hears of
+/// it from any of them that can be reached, before it takes its first write.
+pub const FIRST_ANSWERS: Duration = Duration::from_secs(3);
+
 /// Who is to cosign a ledger's checkpoints.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -91,6 +95,9 @@ impl Plan {
 #[derive(Debug)]
 pub struct Submitter {
     _tasks: JoinSet<()>,
+    recipients: usize,
+    /// How many of them were asked once, whatever came of it.
+    heard: watch::Receiver<usize>,
 }
 
 impl Submitter {
@@ -98,6 +105,9 @@ impl Submitter {
     #[must_use]
     pub fn start(plan: Plan, service: &Service, folder: &Cosignatures, clock: &Clock) -> Self {
         let ledger = Arc::new(Ledger::Served(service.clone()));
+        let recipients = plan.recipients.len();
+        let (asked, heard) = watch::channel(0);
+        let asked = Arc::new(asked);
         let mut tasks = JoinSet::new();
         let names: Vec<_> = plan.recipients.iter().map(Recipient::name).collect();
         tracing::info!(cosigners = names.join(", "), "every checkpoint is handed in");
@@ -105,6 +115,8 @@ impl Submitter {
             let task = Task {
                 recipient,
                 ledger: Arc::clone(&ledger),
+                service: service.clone(),
+                asked: Arc::clone(&asked),
                 folder: folder.clone(),
                 clock: clock.clone(),
                 newest: None,
@@ -112,7 +124,16 @@ impl Submitter {
             };
             tasks.spawn(task.run(service.subscribe()));
         }
-        Self { _tasks: tasks }
+        Self { _tasks: tasks, recipients, heard }
+    }
+
+    /// Waits until every cosigner was asked once, or for [`FIRST_ANSWERS`].
+    pub async fn first_answers(&mut self) {
+        let recipients = self.recipients;
+        let all = self.heard.wait_for(|heard| *heard >= recipients);
+        if timeout(FIRST_ANSWERS, all).await.is_err() {
+            tracing::warn!("not every cosigner has answered yet: serving without their word");
+        }
     }
 }
 
@@ -120,6 +141,8 @@ impl Submitter {
 struct Task {
     recipient: Recipient,
     ledger: Arc<Ledger>,
+    service: Service,
+    asked: Arc<watch::Sender<usize>>,
     folder: Cosignatures,
     clock: Clock,
     /// Size and time of its newest cosignature.
@@ -133,9 +156,19 @@ impl Task {
             tracing::warn!(%error, "the cosignatures kept so far cannot be read");
             None
         });
+        let mut first = true;
         loop {
             sizes.mark_unchanged();
-            let wait = match self.ask().await {
+            let answer = self.ask().await;
+            if let Err(SubmitError::Ahead { seen, .. }) = answer {
+                // Every further entry would be one more in the place of another that was signed. The size is its word
+                // alone, but the operator chose whose word to ask for; to stop is mended, to go on is not.
+                self.service.stand_behind(seen, &format!("the cosigner {}", self.recipient.name()));
+            }
+            if std::mem::take(&mut first) {
+                self.asked.send_modify(|asked| *asked += 1);
+            }
+            let wait = match answer {
                 Ok(()) => {
                     sleep(PAUSE).await;
                     REFRESH

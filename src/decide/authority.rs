@@ -50,7 +50,8 @@ pub(super) const APPROVERS: &[Role] = &[Role::Pharmacist, Role::Administrator, R
 pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'static [Role] {
     let person = |key| state.key(key).map(|record| &record.person);
     match act {
-        Act::Initialize(_) => &[],
+        // No role gives these rights: whoever holds the ledger's own key has them.
+        Act::Initialize(_) | Act::RotateLedgerKey(_) | Act::RecordSelfAudit(_) => &[],
         Act::RevokeKey(act) if person(&act.key) == person(signer) => &[],
         Act::EnrollPerson(_)
         | Act::ChangeRoles(_)
@@ -58,7 +59,11 @@ pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'st
         | Act::RevokeKey(_)
         | Act::CreatePlace(_) => ADMINISTRATORS,
         Act::PublishFormulary(_) => PUBLISHERS,
-        Act::Approve(act) => match state.proposal(act.proposal.0) {
+        // Whoever may approve nothing learns nothing of what waits.
+        Act::Approve(act) => match state
+            .proposal(act.proposal.0)
+            .filter(|_| approves(state, signer))
+        {
             Some(proposal) => right_to_approve(state, &proposed(proposal).act, &proposal.proposer),
             None => APPROVERS,
         },
@@ -86,9 +91,13 @@ pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'st
         | Act::RecordAdverseEffect(_)
         | Act::DischargePatient(_) => TREATERS,
         Act::RecordMissedSession(_) => SCHEDULERS,
-        // No role gives this right: the ledger's own key does.
-        Act::RotateLedgerKey(_) | Act::RecordSelfAudit(_) => &[],
     }
+}
+
+/// Whether whoever signs with this key holds a role that may approve something.
+fn approves(state: &State, signer: &[u8; PUBLIC_KEY_BYTES]) -> bool {
+    let person = state.key(signer).and_then(|key| state.person(&key.person));
+    person.is_some_and(|person| person.holds(APPROVERS))
 }
 
 impl Case<'_> {

@@ -210,6 +210,7 @@ fn from_service(error: ServiceError) -> Answer {
         ServiceError::Draining => Answer::new(Code::Unavailable, "STOPPING", words).retry(),
         ServiceError::StorageBusy => Answer::new(Code::Unavailable, "STORAGE_BUSY", words).retry(),
         ServiceError::DiskFull => Answer::new(Code::ResourceExhausted, "DISK_FULL", words),
+        ServiceError::Behind { .. } => Answer::new(Code::DataLoss, "LEDGER_BEHIND", words),
         ServiceError::EvidenceBad(_) => Answer::new(Code::DataLoss, "EVIDENCE_BAD", words),
         // What failed is in the log; to a caller it only says when to come back.
         ServiceError::Stopped(_) => {

@@ -6,6 +6,7 @@ use crate::ledger::Receipt;
 use crate::refusal::Refusal;
 use crate::store::StoreError;
 use crate::time::Timestamp;
+use crate::tlog::Gap;
 
 /// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,18 @@ pub enum ServiceError {
     /// No room for another entry.
     #[error("the disk is full; make room, then try again with the same request_id")]
     DiskFull,
+    /// Entries that were signed are not here; nothing is written in their places.
+    #[error(
+        "{gap}: this ledger has {}, and {known_by} is of {}. Nothing is written until they are restored from a \
+         newer copy; reads go on",
+        gap.have, gap.known
+    )]
+    Behind {
+        /// What is missing.
+        gap: Gap,
+        /// Who or what remembers it.
+        known_by: String,
+    },
     /// What is on disk does not verify; nothing is written any more.
     #[error("the evidence on disk does not verify, and nothing is written any more: {0}")]
     EvidenceBad(String),

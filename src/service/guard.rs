@@ -7,19 +7,27 @@
 use super::Service;
 use super::error::ServiceError;
 use crate::command::{Act, Command, EffectSubject};
+use crate::decide::decide;
 use crate::identity::Opening;
+use crate::ledger::SignedRequest;
 use crate::names::{CourseName, PatientName, SessionName};
-use crate::refusal::{Refusal, TreatmentRefusal};
+use crate::refusal::{Refusal, RefusalClass, TreatmentRefusal};
 use crate::state::State;
 
 impl Service {
     /// Refuses what does not fit the identities that are held here. Where none are, there is nothing to look at.
-    pub(super) async fn guard(&self, command: &Command) -> Result<(), ServiceError> {
+    pub(super) async fn guard(
+        &self,
+        request: &SignedRequest,
+        command: &Command,
+    ) -> Result<(), ServiceError> {
         if !self.keeps_identities() {
             return Ok(());
         }
         match self.look(command).await? {
             None => Ok(()),
+            // Whoever may not ask is told so by the rules, and nothing else: a guessed name would be confirmed here.
+            Some(_) if self.may_not_ask(request, command) => Ok(()),
             // Whatever was let through once gets its first answer again, although a birthday has passed since.
             Some(_) if self.is_recorded(command).await? => Ok(()),
             Some(refusal) => Err(ServiceError::Refused {
@@ -28,6 +36,23 @@ impl Service {
                 receipt: None,
             }),
         }
+    }
+
+    fn may_not_ask(&self, request: &SignedRequest, command: &Command) -> bool {
+        let published = self.published();
+        let refusal = match decide(&published.state, request, command, self.shared.clock.now()) {
+            Ok(step) => step.refusal,
+            Err(refusal) => Some(refusal),
+        };
+        let class = refusal.map(|refusal| refusal.class());
+        matches!(
+            class,
+            Some(
+                RefusalClass::Unauthenticated
+                    | RefusalClass::PermissionDenied
+                    | RefusalClass::Aborted
+            )
+        )
     }
 
     async fn look(&self, command: &Command) -> Result<Option<TreatmentRefusal>, ServiceError> {

@@ -14,7 +14,7 @@ use crate::ledger::{Receipt, SignedRequest};
 use crate::state::{State, Subject};
 use crate::store::{LedgerFolder, NewLedger, Reader, Store, StoreError, is_signed_by, named_key};
 use crate::time::Timestamp;
-use crate::tlog::{NoteSigner, Tree, no_tiles};
+use crate::tlog::{NoteSigner, Tree, VerifierKey, no_tiles};
 
 /// Creates a ledger in this folder, which must exist: entry 0 is the request, which the first administrator signed, and
 /// checkpoint 1 is signed with the ledger's own key. Refuses a folder that holds a ledger. The signing key is the
@@ -49,6 +49,12 @@ pub fn init(
     write_verifier_key(&folder, &published.state)?;
     let receipt = published.receipt(0, step.entry.bytes().clone(), no_tiles);
     Ok(receipt.expect("the only entry is proved by nothing but itself"))
+}
+
+/// The verifier key of the ledger in this folder, if `key` is the one that belongs to it. Opens nothing for writing.
+pub fn verifier_key(dir: &Path, key: &SigningKey) -> Result<VerifierKey, OpenError> {
+    let reader = Reader::open(&LedgerFolder::new(dir).database())?;
+    Ok(signer_of(&reader, key)?.verifier_key().clone())
 }
 
 /// The signer of the ledger in a file, which must be the one that is the ledger's now.

@@ -12,6 +12,7 @@ use crate::command::Command;
 use crate::ledger::SignedRequest;
 use crate::pb::v1;
 use crate::refusal::Refusal;
+use crate::tlog::Gap;
 
 /// Requests that may wait for the writer. A commit takes [`super::MAX_BATCH`] of them, so a full queue is a wait of a
 /// few commits; past that only the wait would grow.
@@ -49,6 +50,13 @@ pub enum WriteStatus {
     Accepting,
     /// It finishes its queue and takes nothing new.
     Draining,
+    /// Entries that were signed are not in this ledger: it was put back to an older state.
+    Behind {
+        /// What is missing.
+        gap: Gap,
+        /// Who or what remembers it.
+        known_by: String,
+    },
     /// The evidence on disk does not verify; with what was found.
     EvidenceBad(String),
     /// The disk or the writer failed; with what is known.
@@ -60,8 +68,8 @@ pub enum WriteStatus {
 pub(super) struct Status(watch::Sender<WriteStatus>);
 
 impl Status {
-    pub(super) fn accepting() -> Self {
-        Self(watch::Sender::new(WriteStatus::Accepting))
+    pub(super) fn new(status: WriteStatus) -> Self {
+        Self(watch::Sender::new(status))
     }
 
     pub(super) fn get(&self) -> WriteStatus {
@@ -73,15 +81,23 @@ impl Status {
         match &*self.0.borrow() {
             WriteStatus::Accepting => None,
             WriteStatus::Draining => Some(ServiceError::Draining),
+            WriteStatus::Behind { gap, known_by } => {
+                Some(ServiceError::Behind { gap: *gap, known_by: known_by.clone() })
+            }
             WriteStatus::EvidenceBad(why) => Some(ServiceError::EvidenceBad(why.clone())),
             WriteStatus::Stopped(why) => Some(ServiceError::Stopped(why.clone())),
         }
     }
 
+    /// Whether writes are over until somebody looks after the ledger.
+    pub(super) fn is_over(&self) -> bool {
+        !is_open(&self.0.borrow())
+    }
+
     /// Moves on. What stopped the writes first stays the reason.
     pub(super) fn set(&self, status: WriteStatus) {
         self.0.send_if_modified(|now| {
-            let open = matches!(*now, WriteStatus::Accepting | WriteStatus::Draining);
+            let open = is_open(now);
             if open {
                 *now = status;
             }
@@ -92,12 +108,14 @@ impl Status {
     /// Waits until writes are refused until somebody looks after the ledger.
     pub(super) async fn stopped(&self) {
         let mut seen = self.0.subscribe();
-        let over = |now: &WriteStatus| {
-            matches!(now, WriteStatus::EvidenceBad(_) | WriteStatus::Stopped(_))
-        };
         // The sender is `self`, so that it is there for as long as this waits.
-        let _ = seen.wait_for(over).await;
+        let _ = seen.wait_for(|now| !is_open(now)).await;
     }
+}
+
+/// Whether writes are taken, or end in good order.
+fn is_open(now: &WriteStatus) -> bool {
+    matches!(now, WriteStatus::Accepting | WriteStatus::Draining)
 }
 
 /// The way into the queue. Closing it, or dropping it, lets what is inside come out.

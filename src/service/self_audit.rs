@@ -113,13 +113,10 @@ impl Service {
     pub async fn keep_auditing(&self) -> Infallible {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            match self.self_audit_if_due().await {
-                Ok(_) => {}
-                // Said where it was found, or by whatever stopped the writes.
-                Err(ServiceError::EvidenceBad(_) | ServiceError::Draining) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "the ledger could not audit itself; it tries again");
-                }
+            let Err(error) = self.self_audit_if_due().await else { continue };
+            // What is bad was said where it was found.
+            if self.accepts_writes() {
+                tracing::warn!(%error, "the ledger could not audit itself; it tries again");
             }
         }
     }

@@ -16,9 +16,9 @@ use crate::identity::{Identity, Opening};
 use crate::key::IdentityKey;
 use crate::ledger::{RequestKind, SignedRequest};
 use crate::pb::v1;
-use crate::store::{StoreError, StoreOptions};
+use crate::store::{HeadFile, LedgerFolder, StoreError, StoreOptions};
 use crate::time::Timestamp;
-use crate::tlog::NoteSigner;
+use crate::tlog::{Checkpoint, Gap, NoteSigner, empty_root};
 
 const ORIGIN: &str = "clinic.example/ledger";
 
@@ -185,4 +185,30 @@ async fn identities_are_kept_with_a_key_and_not_without() {
     let options = ServiceOptions { identity_key, ..ServiceOptions::default() };
     let refused = prepare(dir.path(), &ledger_key(), options).err().map(|error| error.to_string());
     assert!(refused.is_some_and(|text| text.contains("another identity key")));
+}
+
+#[test]
+fn a_ledger_that_somebody_saw_more_of_takes_no_writes_and_keeps_what_its_head_file_says() {
+    let (dir, mut opened) = opened();
+    write(&mut opened, 1).unwrap();
+    opened.service.stand_behind(2, "nobody who saw more");
+    assert!(opened.service.accepts_writes());
+    opened.service.stand_behind(9, "a cosigner");
+    let refused = write(&mut opened, 2).err().map(|error| error.to_string());
+    let said = "entries 2 to 8 are missing: this ledger has 2, and a cosigner is of 9.";
+    assert!(refused.is_some_and(|text| text.starts_with(said)));
+    assert_eq!(opened.service.published().size(), 2, "reads go on");
+    drop(opened);
+
+    // The head file of a ledger that came further, in the place of this one's.
+    let folder = LedgerFolder::new(dir.path());
+    let signer = NoteSigner::new(ORIGIN.parse().unwrap(), ledger_key());
+    let checkpoint = Checkpoint::new(ORIGIN, 5, empty_root()).unwrap().sign(&signer).unwrap();
+    HeadFile::new(folder.head()).write(&checkpoint.to_string()).unwrap();
+    let mut opened = prepare(dir.path(), &ledger_key(), ServiceOptions::default()).unwrap();
+    let refused = write(&mut opened, 2);
+    assert!(matches!(refused, Err(ServiceError::Behind { gap: Gap { have: 2, known: 5 }, .. })));
+    drop(opened);
+    let kept = HeadFile::new(folder.head()).read(signer.verifier_key()).unwrap().unwrap();
+    assert_eq!(kept.checkpoint().size(), 5);
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::MAX_BATCH;
 use super::error::ServiceError;
+use super::head::HeadKeeper;
 use super::published::{Newest, Published};
 use super::queue::{Job, Status, WriteStatus, Written};
 use super::snapshots::Snapshots;
@@ -17,7 +18,7 @@ use crate::refusal::Refusal;
 use crate::state::{State, Step, Subject};
 use crate::store::{self, Batch, Head, Readers, Store, StoreError};
 use crate::time::Timestamp;
-use crate::tlog::{Checkpoint, NoteSigner, SignedNote, Tree};
+use crate::tlog::{Checkpoint, Gap, NoteSigner, SignedNote, Tree};
 
 /// How far the machine's clock may be behind the last entry, in microseconds: a step back by a time service is ridden
 /// out, entry by entry a microsecond further; a clock that is wrong stops the writes.
@@ -28,6 +29,8 @@ const SNAPSHOT_POLL: Duration = Duration::from_millis(20);
 
 /// Everything that the writing thread owns.
 pub(super) struct Writer {
+    /// Dropped first, so that its last write comes before the ledger's lock is given back.
+    pub(super) head: HeadKeeper,
     pub(super) store: Store,
     pub(super) readers: Arc<Readers>,
     pub(super) state: State,
@@ -123,7 +126,7 @@ impl Writer {
 
     /// Decides and commits a batch, and answers each of its requests.
     pub(super) fn write(&mut self, jobs: Vec<Job>) {
-        if matches!(self.status.get(), WriteStatus::EvidenceBad(_) | WriteStatus::Stopped(_)) {
+        if self.status.is_over() {
             for job in jobs {
                 let refusal = self.status.refusal().unwrap_or(ServiceError::Internal);
                 // A caller who has gone away needs no answer, here and below.
@@ -181,6 +184,8 @@ impl Writer {
         let size = published.size();
         self.newest.set(Arc::new(published));
         self.sizes.send_replace(size);
+        // A crash before the head file is written leaves it older than the ledger. The next start brings it up to date.
+        self.head.wake();
     }
 
     /// After a failed batch: the memory may be ahead of the disk, or the disk ahead of what the error said. So the
@@ -204,6 +209,12 @@ impl Writer {
         match self.readers.read(|reader| store::load(reader, self.signer.verifier_key())) {
             Ok(loaded) => {
                 let published = Published::from(loaded);
+                let (have, known) = (published.size(), self.newest.get().size());
+                if have < known {
+                    let known_by = "what this server acknowledged".to_owned();
+                    self.status.set(WriteStatus::Behind { gap: Gap { have, known }, known_by });
+                    return;
+                }
                 tracing::warn!(size = published.size(), "the ledger was read again from disk");
                 self.state = published.state.clone();
                 self.tree = published.tree.clone();
@@ -230,14 +241,15 @@ impl Writer {
 
     /// The queue is empty and closed.
     fn finish(mut self) -> Result<(), StoreError> {
-        if !matches!(self.status.get(), WriteStatus::EvidenceBad(_) | WriteStatus::Stopped(_)) {
+        if !self.status.is_over() {
             self.snapshots.make_now(&self.state);
             while self.snapshots.has_parts() {
                 self.write_snapshot_part();
             }
         }
         // A crash before this ends leaves a WAL and perhaps no snapshot: the next start reads both back, slower.
-        let Self { store, readers, sizes, .. } = self;
+        let Self { head, store, readers, sizes, .. } = self;
+        drop(head);
         readers.close();
         let closed = match store.close() {
             Err(StoreError::Busy) => {

@@ -40,6 +40,7 @@ pub struct SelfAudit {
 
 impl State {
     /// The keys that are, or were, the ledger's own, oldest first.
+    #[must_use]
     pub fn ledger_keys(&self) -> impl DoubleEndedIterator<Item = &LedgerKey> {
         self.ledger_keys.values()
     }

@@ -36,6 +36,9 @@ const WRITER_CACHE_KIB: i32 = 64 * 1024;
 /// Kibibytes of pages that each reader keeps in memory.
 const READER_CACHE_KIB: i32 = 4 * 1024;
 
+/// How long a reader waits for a lock. In WAL mode it meets one only while the last connection elsewhere closes.
+pub(super) const READER_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Prepared statements that a connection keeps; we have fewer.
 const STATEMENT_CACHE: usize = 32;
 

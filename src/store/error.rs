@@ -133,6 +133,19 @@ pub enum StoreError {
         /// What, and how it is wrong.
         what: String,
     },
+    /// The file that names the newest checkpoint names none of this ledger.
+    #[error(
+        "{} does not hold a checkpoint of this ledger ({why}), so nobody can tell from it whether entries are missing; \
+         compare with a cosigner's checkpoint or a receipt (`vialedger doctor --known-checkpoint FILE`), and move \
+         the file away only when that says that nothing is missing",
+        path.display()
+    )]
+    HeadFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Somebody else appended since: this ledger has two writers.
     #[error(
         "the ledger's head moved: expected {expected} entries, found {found} or another last entry"

@@ -64,6 +64,18 @@ impl LedgerFolder {
         self.root.join("identity.key")
     }
 
+    /// `ledger.head`: the newest checkpoint that the server knows to be durable, outside the database.
+    #[must_use]
+    pub fn head(&self) -> PathBuf {
+        self.root.join("ledger.head")
+    }
+
+    /// `split-view-SIZE.txt`: the proof that a known checkpoint of this size is of another history.
+    #[must_use]
+    pub fn split_view(&self, size: u64) -> PathBuf {
+        self.root.join(format!("split-view-{size}.txt"))
+    }
+
     /// `keys/`: the keys of people that `init` and `demo` make.
     #[must_use]
     pub fn people_keys(&self) -> PathBuf {
@@ -101,10 +113,7 @@ pub(super) fn lock(folder: &Path, file: &str) -> Result<FolderLock, StoreError> 
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            // Only words for the message: a holder that cannot be read is still a holder.
-            let _ = (&mut file).take(MAX_HOLDER_BYTES).read_to_string(&mut holder);
-            let holder = holder.trim().to_owned();
+            let holder = named_in(&mut file);
             return Err(StoreError::InUse { folder: folder.to_owned(), holder });
         }
         Err(TryLockError::Error(source)) => return Err(failed(source)),
@@ -112,6 +121,30 @@ pub(super) fn lock(folder: &Path, file: &str) -> Result<FolderLock, StoreError> 
     file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
     writeln!(file, "process {}", std::process::id()).map_err(failed)?;
     Ok(FolderLock { _file: file })
+}
+
+/// Who holds a folder's lock, if anybody does. Takes nothing: the lock is shared for a moment, which only a process that
+/// starts in that very moment could notice.
+pub(super) fn holder(folder: &Path, file: &str) -> Result<Option<String>, StoreError> {
+    let path = folder.join(file);
+    let failed = |source| StoreError::Io { path: path.clone(), source };
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => file.unlock().map(|()| None).map_err(failed),
+        Err(TryLockError::WouldBlock) => Ok(Some(named_in(&mut file))),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// The holder that a lock file names. Only words for a message: one that cannot be read is still a holder.
+fn named_in(file: &mut File) -> String {
+    let mut holder = String::new();
+    let _ = file.take(MAX_HOLDER_BYTES).read_to_string(&mut holder);
+    holder.trim().to_owned()
 }
 
 /// The right to write in a ledger's or a cosigner's folder, held for as long as this lives.

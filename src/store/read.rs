@@ -3,7 +3,6 @@
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -11,9 +10,6 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::connection;
 use super::error::StoreError;
 use crate::tlog::{HASH_BYTES, Hash};
-
-/// How long a reader waits for a lock. In WAL mode it meets one only while the last connection elsewhere closes.
-const READER_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Connections that are kept open between reads.
 const MAX_IDLE_READERS: usize = 8;
@@ -71,7 +67,7 @@ pub struct Reader {
 impl Reader {
     /// Opens a ledger's database for reading: one that is being written to, or a copy.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { connection: connection::open_reader(path, READER_BUSY_TIMEOUT)? })
+        Ok(Self { connection: connection::open_reader(path, connection::READER_BUSY_TIMEOUT)? })
     }
 
     /// Opens a database on a medium that nobody can write to while it is read.

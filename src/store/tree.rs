@@ -5,7 +5,7 @@ use std::path::Path;
 use super::error::StoreError;
 use super::load::{Signed, tree_at};
 use super::read::Reader;
-use crate::tlog::{Hash, ProofError, SignedNote, Tree, VerifierKey};
+use crate::tlog::{Hash, Known, ProofError, SignedNote, Standing, Tree, VerifierKey};
 
 /// The newest checkpoint of a ledger's file and the tree that it signs. Made from the stored tiles, without running the
 /// rules: this proves what was signed, and says nothing about what it means.
@@ -46,5 +46,10 @@ impl StoredTree {
     pub fn consistency_proof(&self, old: u64) -> Result<Vec<Hash>, ProofError<StoreError>> {
         let tiles = |level, number| self.reader.tile(level, number);
         self.tree.consistency_proof(old, self.size(), tiles)
+    }
+
+    /// How the ledger stands to a checkpoint that is known.
+    pub fn standing(&self, known: &Known) -> Result<Standing, ProofError<StoreError>> {
+        known.standing(&self.tree, |level, number| self.reader.tile(level, number))
     }
 }

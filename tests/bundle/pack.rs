@@ -78,9 +78,13 @@ fn both_verifiers_say_the_same_of_a_pack() {
         [("for-both", &["--all"][..]), ("one-vial-for-both", &["--vial", &clinic.vials[0]])]
     {
         let out = pack(clinic, name, options);
-        let evidence = if name == "for-both" { "ledger.db" } else { "bundle.jsonl" };
+        let (evidence, verifier) = if name == "for-both" {
+            ("ledger.db", "verify_ledger.py")
+        } else {
+            ("bundle.jsonl", "verify_bundle.py")
+        };
         let mut theirs = Command::new(python());
-        theirs.arg(out.join("verify_ledger.py")).arg(out.join(evidence)).arg("--vkey");
+        theirs.arg(out.join(verifier)).arg(out.join(evidence)).arg("--vkey");
         theirs.arg(clinic.beside("yours.vkey")).arg("--json").env("PYTHONDONTWRITEBYTECODE", "1");
         let theirs = theirs.output().unwrap();
         let said: Value = serde_json::from_slice(&theirs.stdout).unwrap();

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -42,9 +43,16 @@ fn program() -> Command {
     for name in ["SERVER", "KEY", "AS", "VKEY", "CA", "RECEIPTS", "LISTEN", "PASSPHRASE_FILE"] {
         command.env_remove(format!("VIALEDGER_{name}"));
     }
+    // Each run is on a device of its own, which remembers nothing: here it is cosigners that remember.
+    let device = DEVICES.fetch_add(1, Ordering::Relaxed);
+    let memory = format!("memory/{}-{device}", std::process::id());
+    command.env("VIALEDGER_MEMORY", Path::new(env!("CARGO_TARGET_TMPDIR")).join(memory));
     command.stdin(Stdio::null());
     command
 }
+
+/// How many devices there were.
+static DEVICES: AtomicU32 = AtomicU32::new(0);
 
 /// Runs the program to its end.
 pub(crate) fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ended {

@@ -102,6 +102,9 @@ async fn a_note_that_names_the_patient_is_refused() {
         assert_eq!(no.reason, "IDENTITY_IN_TEXT", "{note}");
         assert!(no.message.starts_with("note names the patient"), "{no:?}");
     }
+    // Whoever may not record it does not learn whether a guess is right.
+    request.note = "is it Marlowe?".into();
+    assert_eq!(ward.tries("ben", request.clone()).await.reason, "ROLE_NOT_HELD");
     request.note = "gone after rest in a dark room".into();
     ward.does("nina", request).await;
     ward.close().await;

@@ -10,7 +10,7 @@ use vialedger::pb::v1::{self, FlagKind};
 use vialedger::time::Timestamp;
 use vialedger::tlog::VerifierKey;
 
-use crate::support::{Clinic, ORIGIN, key_of, receipt, sign};
+use crate::support::{Clinic, FIRST_KEY, ORIGIN, key_of, receipt, sign};
 
 fn distrusted(
     clinic: &Clinic,
@@ -193,4 +193,50 @@ async fn the_commands_say_so() {
         &["verify", ".", "--distrust-key", "people/mallory", "--after", &after],
     );
     assert_eq!(status, 0);
+}
+
+/// What the other verifier says, which shares no code with this one: its exit status and its report.
+fn second_opinion(clinic: &Clinic, vkey: &str) -> (i32, Value) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/verify_ledger.py");
+    let database = clinic.folder().database();
+    let output = std::process::Command::new("python3")
+        .args([script, database.to_str().unwrap(), "--vkey", vkey, "--json"])
+        .output()
+        .unwrap();
+    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[tokio::test]
+async fn the_other_verifier_follows_the_rotations_too() {
+    let (clinic, _) = two_hours().await;
+    let old = clinic.vkey();
+    clinic.rotate();
+    let middle = clinic.vkey();
+    let (service, writer) = clinic.open();
+    service.self_audit_now(true).await.unwrap();
+    drop(service);
+    writer.join().unwrap();
+    clinic.rotate();
+    clinic.day("after", 1).await;
+    for vkey in [&old, &middle, &clinic.vkey()] {
+        let (status, told) = second_opinion(&clinic, &vkey.to_string());
+        assert_eq!((status, &told["verdict"]), (0, &"good".into()), "{told}");
+    }
+    let foreign = crate::support::vkey_of(&key_of("mallory")).to_string();
+    let (status, told) = second_opinion(&clinic, &foreign);
+    assert_eq!((status, &told["fault"], &told["first_bad_index"]), (1, &"fork".into(), &0.into()));
+
+    // The old key goes on after it was replaced.
+    let stolen = vialedger::tlog::NoteSigner::new(ORIGIN.parse().unwrap(), key_of(FIRST_KEY));
+    let mut rows = clinic.evidence();
+    let last = rows.checkpoints.last().unwrap().size;
+    rows.sign_again(last, &stolen);
+    let note = rows.note(last).to_string();
+    let connection = rusqlite::Connection::open(clinic.folder().database()).unwrap();
+    connection.execute_batch("DROP TRIGGER checkpoints_never_change").unwrap();
+    let place = i64::try_from(last).unwrap();
+    connection.execute("UPDATE checkpoints SET note = ?1 WHERE size = ?2", (note, place)).unwrap();
+    drop(connection);
+    let (status, told) = second_opinion(&clinic, &old.to_string());
+    assert_eq!((status, &told["fault"]), (1, &"checkpoint-mismatch".into()), "{told}");
 }

@@ -22,6 +22,9 @@ use vialedger::tlog::{Checkpoint, NoteSigner, SignedNote, VerifierKey};
 
 pub(crate) const ORIGIN: &str = "clinic.example/ledger";
 
+/// Name of the key that these ledgers begin with.
+pub(crate) const FIRST_KEY: &str = "the ledger's first";
+
 /// When every test begins.
 const START: &str = "2026-11-21T09:00:00Z";
 
@@ -62,7 +65,7 @@ impl Clinic {
             schedule: None,
             ids: AtomicU64::new(0),
         };
-        let key = Key::from(key_of("the ledger's first"));
+        let key = Key::from(key_of(FIRST_KEY));
         key.save(&clinic.folder().signing_key(), None).unwrap();
         let message = v1::InitializeLedgerRequest {
             ledger: ORIGIN.to_owned(),

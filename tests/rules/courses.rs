@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use vialedger::audit;
+use vialedger::course::Session;
 use vialedger::decide;
 use vialedger::pb::v1::{self, Answer, outcome, record_adverse_effect_request::Subject};
 use vialedger::state::State;
@@ -140,18 +141,18 @@ impl Ward {
     /// What happens in a session.
     fn in_session(&mut self, op: Op) {
         let now = self.book.now;
-        let number = match op {
-            Op::Cancel { session, .. }
-            | Op::Observe { session, .. }
-            | Op::Acknowledge { session, .. }
-            | Op::Effect { session, .. }
-            | Op::Order { session, .. }
-            | Op::Check { session, .. }
-            | Op::HandOut { session, .. }
-            | Op::Discharge { session, .. } => session,
-            _ => unreachable!("{op:?} is about no session"),
+        let (Op::Cancel { session, .. }
+        | Op::Observe { session, .. }
+        | Op::Acknowledge { session, .. }
+        | Op::Effect { session, .. }
+        | Op::Order { session, .. }
+        | Op::Check { session, .. }
+        | Op::HandOut { session, .. }
+        | Op::Discharge { session, .. }) = op
+        else {
+            unreachable!("{op:?} is about no session")
         };
-        let Some(session) = self.session(number) else { return };
+        let Some(session) = self.session(session) else { return };
         let name = session.name.to_string();
         match op {
             Op::Cancel { by, .. } => self.act(by, cancel(&name)),
@@ -166,26 +167,7 @@ impl Ward {
             }
             Op::Effect { by, .. } => self.act(by, effect(Subject::Session(name), now)),
             Op::Order { by, right_patient, dose, .. } => {
-                let mut inputs = match session.plan.as_str() {
-                    "ket-trd-iv" => infusion(&name, now),
-                    "ket-oral-dep" => oral(&name, now),
-                    _ => devices(&name, now),
-                };
-                inputs.patient = session.patient.to_string();
-                if !right_patient {
-                    "patients/p9".clone_into(&mut inputs.patient);
-                }
-                if session.plan.as_str() == "ket-trd-iv" {
-                    inputs.dose = q(&format!("0.{} mg/kg", dose % 5 + 3));
-                }
-                inputs.overrides = ["DOSE_CHANGED", "BEFORE:pressure-before-systolic"]
-                    .into_iter()
-                    .chain(["QUESTION:raised-pressure", "BEFORE:sedation-before"])
-                    .map(reason_for)
-                    .collect();
-                if let Ok(step) = self.book.act(person(by), calculate(inputs.clone())) {
-                    self.order = Some((calculation(&step), inputs));
-                }
+                self.order(by, &session, right_patient, dose);
             }
             Op::Check { by, same, .. } => {
                 let Some((dose, mut inputs)) = self.order.clone() else { return };
@@ -212,6 +194,29 @@ impl Ward {
                 self.act(by, request);
             }
             _ => unreachable!("{op:?} is about no session"),
+        }
+    }
+
+    fn order(&mut self, by: u8, session: &Session, right_patient: bool, dose: u8) {
+        let (name, now) = (session.name.to_string(), self.book.now);
+        let infusions = session.plan.as_str() == "ket-trd-iv";
+        let mut inputs = match session.plan.as_str() {
+            "ket-trd-iv" => infusion(&name, now),
+            "ket-oral-dep" => oral(&name, now),
+            _ => devices(&name, now),
+        };
+        inputs.patient =
+            if right_patient { session.patient.to_string() } else { "patients/p9".to_owned() };
+        if infusions {
+            inputs.dose = q(&format!("0.{} mg/kg", dose % 5 + 3));
+        }
+        inputs.overrides = ["DOSE_CHANGED", "BEFORE:pressure-before-systolic"]
+            .into_iter()
+            .chain(["QUESTION:raised-pressure", "BEFORE:sedation-before"])
+            .map(reason_for)
+            .collect();
+        if let Ok(step) = self.book.act(person(by), calculate(inputs.clone())) {
+            self.order = Some((calculation(&step), inputs));
         }
     }
 
@@ -270,7 +275,7 @@ impl Ward {
         pick(found, number).map(|(name, course)| (name.to_string(), course.plan.to_string()))
     }
 
-    fn session(&self, number: u8) -> Option<vialedger::course::Session> {
+    fn session(&self, number: u8) -> Option<Session> {
         let all: Vec<_> = self.book.state.sessions().collect();
         pick(&all, number).map(|session| session.as_ref().clone())
     }

@@ -257,20 +257,41 @@ impl Insider {
 
 /// A ledger with one entry of each kind and recorded refusals, in as few bytes as possible.
 pub(crate) fn every_kind() -> Book {
+    let mut book = custody(&formulary(), 2);
+    treatment(&mut book, "nia-2", "vials/9-2");
+    book
+}
+
+/// The same as two ledgers: what is found by turning every byte is found sooner in shorter ones.
+pub(crate) fn halves() -> [Book; 2] {
+    let mut treated = founded(&formulary());
+    let delivery = [requests::line(KETALAR, "K1", "2027-06-30", 1)];
+    treated.act("pat", receive(&delivery)).unwrap();
+    treatment(&mut treated, "nia", "vials/5-1");
+    [custody(&requests::formulary_of(&[KETALAR], &[INJECTION]), 1), treated]
+}
+
+/// With a formulary, a place, a nurse and a doctor who is everything else.
+fn founded(formulary: &str) -> Book {
     let mut book = Book::begin();
-    book.act("ada", publish(&formulary())).unwrap();
+    book.act("ada", publish(formulary)).unwrap();
     book.act("ada", create_place("safe")).unwrap();
     book.act("ada", enroll("nia", &[Role::Nurse])).unwrap();
     let doctor = [Role::Prescriber, Role::Pharmacist, Role::Administrator];
     book.act("ada", enroll("pat", &doctor)).unwrap();
+    book
+}
+
+/// Every kind of entry that belongs to people and vials. So many vials came in.
+fn custody(formulary: &str, vials: u32) -> Book {
+    let mut book = founded(formulary);
     let step = book.act("ada", enroll_key("nia", "nia-2")).unwrap();
     book.act("pat", approve(&step)).unwrap();
     book.act("nia", revoke("nia")).unwrap();
     book.act("ada", change_roles("nia", &[Role::Nurse, Role::Auditor])).unwrap();
-    let delivery = [requests::line(KETALAR, "K1", "2027-06-30", 2)];
+    let delivery = [requests::line(KETALAR, "K1", "2027-06-30", vials)];
     book.act("pat", receive(&delivery)).unwrap();
     day(&mut book, 9, 1);
-    treatment(&mut book, "vials/9-2");
     book
 }
 
@@ -293,53 +314,53 @@ fn injection(session: &str, now: Timestamp) -> v1::DoseInputs {
 }
 
 /// A course with a session, from the registration to the form.
-fn treatment(book: &mut Book, vial: &str) {
+fn treatment(book: &mut Book, nurse: &str, vial: &str) {
     for patient in ["p1", "p2"] {
-        book.act("nia-2", course::register(patient)).unwrap();
+        book.act(nurse, course::register(patient)).unwrap();
     }
     book.act("pat", course::merge("p2", "p1")).unwrap();
-    book.act("nia-2", course::open_identity("p1")).unwrap();
+    book.act(nurse, course::open_identity("p1")).unwrap();
     let questions = ["hypersensitivity-ketamine", "blood-pressure-hazard", "raised-pressure"];
     let now = book.now;
     let mut answers = course::eligibility("p1", now);
     answers.answers = questions.map(|it| requests::answer(it, v1::Answer::No)).to_vec();
-    book.act("nia-2", answers).unwrap();
+    book.act(nurse, answers).unwrap();
     let opened = book.act("pat", course::open_course("p1", "plans/p")).unwrap();
     let course_name = course::course_of(&opened);
-    book.act("nia-2", course::missed(&course_name, "2026-11-20")).unwrap();
-    let over = course::session_of(&book.act("nia-2", course::start(&course_name, "a")).unwrap());
-    book.act("nia-2", course::cancel(&over)).unwrap();
-    let step = book.act("nia-2", course::start(&course_name, "a")).unwrap();
+    book.act(nurse, course::missed(&course_name, "2026-11-20")).unwrap();
+    let over = course::session_of(&book.act(nurse, course::start(&course_name, "a")).unwrap());
+    book.act(nurse, course::cancel(&over)).unwrap();
+    let step = book.act(nurse, course::start(&course_name, "a")).unwrap();
     let session = course::session_of(&step);
-    observed(book, &session, 98);
+    observed(book, nurse, &session, 98);
     let inputs = injection(&session, book.now);
     let step = book.act("pat", course::calculate(inputs.clone())).unwrap();
     let dose = calculation(&step);
     assert_eq!(book.refused("pat", course::check(&dose, inputs.clone())), "SELF_CHECK");
-    book.act("nia-2", course::check(&dose, inputs)).unwrap();
+    book.act(nurse, course::check(&dose, inputs)).unwrap();
     let held = dispensing(&book.act("pat", requests::dispense(vial, &dose)).unwrap());
     let now = book.now;
-    book.act("nia-2", requests::administer(&held, "16 mL", now)).unwrap();
-    let wasted = waste(&book.act("nia-2", requests::waste(&held, "4 mL", now)).unwrap());
+    book.act(nurse, requests::administer(&held, "16 mL", now)).unwrap();
+    let wasted = waste(&book.act(nurse, requests::waste(&held, "4 mL", now)).unwrap());
     book.act("pat", witness(&wasted, "4 mL")).unwrap();
-    let alert = course::alert_of(&observed(book, &session, 89));
+    let alert = course::alert_of(&observed(book, nurse, &session, 89));
     book.act("pat", course::acknowledge(&alert)).unwrap();
     let now = book.now;
     let subject = v1::record_adverse_effect_request::Subject::Session(session.clone());
-    book.act("nia-2", course::effect(subject, now)).unwrap();
-    assert_eq!(book.refused("nia-2", course::discharge(&session)), "NOT_DISCHARGEABLE");
+    book.act(nurse, course::effect(subject, now)).unwrap();
+    assert_eq!(book.refused(nurse, course::discharge(&session)), "NOT_DISCHARGEABLE");
     book.wait(30 * MINUTE);
-    observed(book, &session, 97);
-    book.act("nia-2", course::discharge(&session)).unwrap();
-    book.act("nia-2", course::form_sent(&session, "2026-11-21")).unwrap();
+    observed(book, nurse, &session, 97);
+    book.act(nurse, course::discharge(&session)).unwrap();
+    book.act(nurse, course::form_sent(&session, "2026-11-21")).unwrap();
     book.act("pat", course::close_course(&course_name)).unwrap();
 }
 
-fn observed(book: &mut Book, session: &str, saturation: i32) -> Step {
+fn observed(book: &mut Book, nurse: &str, session: &str, saturation: i32) -> Step {
     let now = book.now;
     let mut seen = course::observe(session, now, &[]);
     seen.readings = vec![course::reading("spo2", saturation)];
-    book.act("nia-2", seen).unwrap()
+    book.act(nurse, seen).unwrap()
 }
 
 /// From a calculation to the witness, with what is refused and kept.

@@ -415,7 +415,8 @@ fn the_roles_that_an_explanation_shows_are_those_that_the_rules_ask_for() {
     rights_are_those_of_the_refusal(book, "aud", revoke("nia"));
     rights_are_those_of_the_refusal(book, "aud", requests::create_place("annex"));
     rights_are_those_of_the_refusal(book, "aud", requests::publish(&requests::small_formulary()));
-    rights_are_those_of_the_refusal(book, "aud", approve(&formulary));
+    // Whoever may approve nothing is not told what waits; a prescriber may approve other things.
+    rights_are_those_of_the_refusal(book, "pat", approve(&formulary));
     rights_are_those_of_the_refusal(book, "aud", calculate("p1"));
     rights_are_those_of_the_refusal(book, "aud", requests::delivery());
     rights_are_those_of_the_refusal(book, "aud", emergency(&vial(2)));

@@ -4,6 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::Value;
+use vialedger::audit::replay;
+use vialedger::command::Command;
+use vialedger::decide::{RULES_VERSION, rights};
+use vialedger::ledger::ParsedEntry;
+use vialedger::refusal::Refusal;
+use vialedger::state::State;
 
 use crate::process::{run, vialedger};
 use crate::support::{Ledger, ask};
@@ -23,7 +29,7 @@ fn every_entry_of_a_day_is_explained_with_the_right_that_its_signer_had() {
         assert_eq!((status, &report["verdict"]), (0, &"good".into()), "{report}");
         let it = &report["explained"];
         assert_eq!((&it["index"], &it["trusted"]), (&index.into(), &true.into()));
-        assert_eq!(it["covered_by"], index + 1, "every commit of the demo is one entry");
+        assert_eq!(it["covered_by"], index + 1, "every commit of the day is one entry");
         assert_eq!(it["because"].as_array().unwrap().len(), 6);
         let who = &it["who"];
         assert!(who["person"].as_str().unwrap().starts_with("people/"), "{who}");
@@ -44,7 +50,31 @@ fn every_entry_of_a_day_is_explained_with_the_right_that_its_signer_had() {
             None => assert_eq!(held.is_empty(), index == 0, "{it}"),
         }
     }
-    assert!(refused > 0 && acts.len() > 8, "{refused} refusals, {acts:?}");
+    assert!(refused > 15 && acts.len() > 25, "{refused} refusals, {acts:?}");
+}
+
+/// What an explanation shows where the act was allowed is what its refusal would have named.
+#[test]
+fn the_roles_that_an_explanation_shows_are_those_that_the_rules_ask_for() {
+    let ledger = Ledger::day();
+    let (mut state, mut compared) = (State::empty(), BTreeSet::new());
+    for bytes in ledger.entries() {
+        let entry = ParsedEntry::parse(bytes.into()).unwrap();
+        let request = &entry.request;
+        let command = Command::parse(request.kind(), request.bytes()).unwrap();
+        let shown = rights(&state, request.key(), &command.act);
+        let step = replay(&state, entry.sealed.bytes().clone()).unwrap();
+        let signer = state.key(request.key()).and_then(|record| state.person(&record.person));
+        let held = signer.is_some_and(|person| person.holds(shown));
+        if let Some(Refusal::RoleNotHeld { needed, .. }) = &step.refusal {
+            assert_eq!((*needed, held), (shown, false), "{}", request.kind());
+            compared.insert(request.kind().short_name());
+        } else {
+            assert_eq!(held, state.size() > 0, "{}: {shown:?}", request.kind());
+        }
+        state.apply(&step);
+    }
+    assert_eq!(compared.len(), 16, "{compared:?}");
 }
 
 #[test]
@@ -72,7 +102,7 @@ fn people_read_the_whole_story_of_an_entry_and_then_the_verdict() {
             "1. it is chained to entry ",
             "signed by the ledger's key, commits to its leaf hash ",
             "the signature over the exact bytes of the request is that of the key",
-            "rules version 1, run again over everything before it, ",
+            &format!("rules version {RULES_VERSION}, run again over everything before it, "),
             "\n\nGood. All ",
         ];
         let mut rest = text.as_str();

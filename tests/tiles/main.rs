@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod day;
 mod explained;
 mod exported;
 mod golden;
@@ -16,6 +17,14 @@ mod receipts;
 mod resumed;
 mod served;
 mod support;
+
+#[path = "../course/requests.rs"]
+#[allow(dead_code, reason = "tests/course uses the rest")]
+mod requests;
+
+#[path = "../course/ward.rs"]
+#[allow(dead_code, reason = "tests/course uses the rest")]
+mod ward;
 
 #[path = "../support/process.rs"]
 #[allow(dead_code, reason = "tests/crash.rs uses the rest")]

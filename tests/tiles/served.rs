@@ -108,7 +108,7 @@ fn every_file_of_an_export_is_served_with_the_same_bytes() {
 
 #[test]
 fn entries_are_for_those_who_may_read_and_hashes_for_anybody() {
-    let ledger = Ledger::day();
+    let ledger = Ledger::of(40);
     let server = start(&ledger, &[]);
     let good = token(&ledger, &ada(&ledger));
     let size = ledger.entries().len();

@@ -24,6 +24,8 @@ use crate::tlog::{Checkpoint, SignedNote};
 
 /// The second verifier, as it is published.
 const VERIFIER: &str = include_str!("../../../deploy/verify_ledger.py");
+/// The same for a bundle; it stands beside the other and uses it.
+const BUNDLE_VERIFIER: &str = include_str!("../../../deploy/verify_bundle.py");
 
 /// Name of the bundle in a pack.
 pub(super) const BUNDLE: &str = "bundle.jsonl";
@@ -31,7 +33,7 @@ pub(super) const BUNDLE: &str = "bundle.jsonl";
 pub(super) const DATABASE: &str = "ledger.db";
 
 /// Names of the files that a pack has, and of those that SQLite keeps while one is written.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     BUNDLE,
     DATABASE,
     "ledger.db-journal",
@@ -39,6 +41,7 @@ const NAMES: [&str; 10] = [
     "checkpoint",
     "policy",
     "verify_ledger.py",
+    "verify_bundle.py",
     "report.html",
     "README.txt",
     IDENTITIES_FILE,
@@ -106,6 +109,9 @@ pub(super) fn pack(args: &PackArgs, desk: &Desk) -> Result<(), CliError> {
         folder.write("policy", policy)?;
     }
     folder.write("verify_ledger.py", VERIFIER)?;
+    if whole.is_none() {
+        folder.write("verify_bundle.py", BUNDLE_VERIFIER)?;
+    }
     let selected = packed.shown.iter().filter(|(selected, _)| *selected).count();
     let facts = Facts {
         origin: packed.checkpoint.origin(),

@@ -36,12 +36,18 @@ ledger.vkey        the ledger's public key. From here it proves nothing: compare
 verify_ledger.py   a verifier in Python, in one file, written apart from vialedger.
 "
     );
+    if !facts.is_database {
+        text.push_str(
+            "verify_bundle.py   the same for a bundle; it stands beside the other and uses it.\n",
+        );
+    }
     if facts.has_policy {
         text.push_str("policy             which log cosigners should have signed the checkpoint, by the exporter's word.\n");
     }
     if facts.identities > 0 && facts.is_database {
         text.push_str("identities.jsonl   who the patients are. Confidential.\n");
     }
+    let verifier = if facts.is_database { "verify_ledger.py" } else { "verify_bundle.py" };
     let checkpoint = if facts.is_database { " --checkpoint YOUR.checkpoint" } else { "" };
     let _ = write!(
         text,
@@ -57,7 +63,7 @@ Copy this folder to a computer of your own. Nothing here needs a network or the 
 
 2. With Python 3 and its package `cryptography`. Read the file first; it is short, and says what it does not check.
 
-       python3 verify_ledger.py {evidence} --vkey YOUR.vkey{checkpoint}
+       python3 {verifier} {evidence} --vkey YOUR.vkey{checkpoint}
 
    Both must say \"Good\". \"BAD\" names the entry and the kind of fault. \"No verdict\" is not good.
 

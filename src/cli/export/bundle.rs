@@ -256,8 +256,8 @@ fn cosigned(policy: &Policy, beside: &Cosignatures) -> Result<Option<SignedNote>
         return Ok(None);
     }
     let found = beside.newest_under(policy).map_err(|error| CliError::Data(error.to_string()))?;
-    let lacking = "no checkpoint beside the ledger has the cosignatures that the policy asks for";
-    let (note, _) = found.ok_or_else(|| CliError::No(lacking.to_owned()))?;
+    let missing = "no checkpoint beside the ledger has the cosignatures that the policy asks for";
+    let (note, _) = found.ok_or_else(|| CliError::No(missing.to_owned()))?;
     Ok(Some(note))
 }
 

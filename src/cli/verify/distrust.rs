@@ -1,6 +1,7 @@
 //! What a key that may have been in other hands could have done, and what not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use base64ct::{Base64, Encoding as _};
 use clap::Args;
@@ -110,7 +111,8 @@ pub(super) fn text(found: &Distrusted, report: &Report) -> String {
     );
     if !found.acts.is_empty() {
         let rows = found.acts.iter().map(row).collect();
-        text += &format!("\n{}", table(["Entry", "Recorded", "Act", "Touches"], rows));
+        text.push('\n');
+        text += &table(["Entry", "Recorded", "Act", "Touches"], rows);
         let acts: Vec<_> =
             counts(found).into_iter().map(|(act, count)| format!("{count} {act}")).collect();
         text += &fields(&[
@@ -155,7 +157,7 @@ fn row(act: &DistrustedAct) -> [String; 4] {
         what += " (refused)";
     }
     if let Some(proposal) = act.approves {
-        what += &format!(" (approves entry {proposal})");
+        let _ = write!(what, " (approves entry {proposal})");
     }
     [act.index.to_string(), local(act.recorded), what, act.touches.join(", ")]
 }

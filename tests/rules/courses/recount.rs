@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vialedger::ledger::RequestKind;
 use vialedger::pb::v1::{self, outcome::Result as Made};
+use vialedger::time::Timestamp;
 use vialedger::units::Rational;
 use vialedger::wire::{quantity_from_wire, timestamp_from_wire};
 
@@ -106,28 +107,23 @@ impl Recount {
                 assert!(session.first.is_none(), "called off after a dose");
                 session.over = true;
             }
-            Made::Discharge(discharge) => {
-                let now = micros(entry.recorded_time.as_ref());
-                let session = self.open(&discharge.session);
-                let waited = now - session.first.expect("sent home without a dose");
-                assert_eq!(u64::from(discharge.minutes_since_first_dose), minutes(waited));
-                assert_eq!(
-                    discharge.unmet.is_empty(),
-                    discharge.approved_by.is_empty() || {
-                        // Approved before, and by now all is met.
-                        discharge.unmet.is_empty()
-                    }
-                );
-                if discharge.unmet.is_empty() {
-                    assert!(waited >= 120 * MINUTE, "home after {waited} us");
-                    assert!(session.alerts.is_empty(), "home with an alert");
-                } else {
-                    assert!(!discharge.approved_by.is_empty(), "home early, and nobody agreed");
-                }
-                session.over = true;
-            }
+            Made::Discharge(discharge) => self.went_home(entry, &discharge),
             _ => {}
         }
+    }
+
+    fn went_home(&mut self, entry: &v1::Entry, discharge: &v1::Discharge) {
+        let now = micros(entry.recorded_time.as_ref());
+        let session = self.open(&discharge.session);
+        let waited = now - session.first.expect("sent home without a dose");
+        assert_eq!(u64::from(discharge.minutes_since_first_dose), minutes(waited));
+        if discharge.unmet.is_empty() {
+            assert!(waited >= 120 * MINUTE, "home after {waited} us");
+            assert!(session.alerts.is_empty(), "home with an alert");
+        } else {
+            assert!(!discharge.approved_by.is_empty(), "home early, and nobody agreed");
+        }
+        session.over = true;
     }
 
     fn open(&mut self, name: &str) -> &mut Session {
@@ -180,7 +176,7 @@ impl Recount {
             assert_eq!(line.ended.is_some(), counted.over);
             let given = counted.given.unwrap_or(Rational::ZERO);
             assert_eq!(line.given.rational(), given, "{name}");
-            let first = line.first_dose.map(|first| first.micros());
+            let first = line.first_dose.map(Timestamp::micros);
             assert_eq!(first, counted.first);
             let Some(session) = book.state.session(line.name) else { continue };
             let alerts = session.alerts.iter().map(|alert| alert.name.to_string()).collect();

@@ -52,7 +52,7 @@ fn a_session() {
             ready.book.act("pat", close).unwrap();
         }),
         fault("UNKNOWN_RESOURCE", "course", |ready| {
-            "courses/1".clone_into(&mut ready.request.course)
+            "courses/1".clone_into(&mut ready.request.course);
         }),
         fault("SESSION_OPEN", "other session", |ready| {
             let other = opened(&mut ready.book, BY_MOUTH);

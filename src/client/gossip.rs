@@ -1,0 +1,302 @@
+//! What a server shows, compared with what this device saw before.
+//!
+//! Once for each client, before its first call, and with every receipt: the newest checkpoint must extend the one that is
+//! remembered. A server that cannot prove it is refused, and what it showed is kept as evidence. Nobody else needs to be
+//! asked for that, and a server cannot know what a device remembers.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use tonic::Code;
+
+use super::memory::{Advance, Memory, MemoryError, Proves};
+use super::{Client, ClientError};
+use crate::ledger::Receipt;
+use crate::pb::v1;
+use crate::tlog::{
+    Checkpoint, CheckpointError, Divergence, Gap, Hash, Known, NoteError, SignedNote, SplitView,
+    divergence, root_before_last, verify_consistency,
+};
+
+/// How often a checkpoint is compared with what others on this device have remembered meanwhile. Each of them has compared
+/// its own; past that, what they remember is left as it is.
+const MAX_COMPARISONS: usize = 32;
+
+/// Why a server is not to be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryFault {
+    /// It shows fewer entries than were seen before.
+    #[error(
+        "this ledger has {}, you saw {}: {gap} on the server. It was put back to an older state, or is an old \
+         copy. Do not use it until they are back, and tell whoever runs it; both checkpoints are kept for the auditor \
+         in {}",
+        gap.have, gap.known, evidence.display()
+    )]
+    Behind {
+        /// What is missing.
+        gap: Gap,
+        /// Where the evidence is.
+        evidence: PathBuf,
+    },
+    /// It shows another history than was seen before, and that is proved.
+    #[error(
+        "this server shows another history than this device saw before: {found}. The ledger's key has signed both. Do not \
+         use this server; give the proof in {} to the auditor (`vialedger cosigner prove` checks it)",
+        evidence.display()
+    )]
+    Split {
+        /// What contradicts what.
+        found: Divergence,
+        /// Where the evidence is.
+        evidence: PathBuf,
+    },
+    /// It does not prove that it extends what was seen before.
+    #[error(
+        "this server does not prove that its {new} entries begin with the {old} that this device saw before: {said}. Do \
+         not use this server; give both checkpoints, in {}, to the auditor: of two histories, the ledger's file can hold \
+         only one (`vialedger verify --checkpoint`)",
+        evidence.display()
+    )]
+    Unproven {
+        /// Size that was seen before.
+        old: u64,
+        /// Size that is shown.
+        new: u64,
+        /// What came instead of a proof.
+        said: String,
+        /// Where the evidence is.
+        evidence: PathBuf,
+    },
+    /// Its newest checkpoint is no note.
+    #[error("the server's newest checkpoint cannot be read: {0}. Do not use this server")]
+    Note(NoteError),
+    /// Its newest checkpoint is not the ledger's.
+    #[error("the server's newest checkpoint is not this ledger's: {0}. Do not use this server")]
+    Checkpoint(CheckpointError),
+}
+
+impl HistoryFault {
+    /// Its stable name.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Behind { .. } => "LEDGER_BEHIND",
+            Self::Split { .. } => "SPLIT_VIEW",
+            Self::Unproven { .. } => "NOT_PROVEN",
+            Self::Note(_) | Self::Checkpoint(_) => "CHECKPOINT_INVALID",
+        }
+    }
+
+    /// The file in which the evidence is.
+    #[must_use]
+    pub fn evidence(&self) -> Option<&Path> {
+        match self {
+            Self::Behind { evidence, .. }
+            | Self::Split { evidence, .. }
+            | Self::Unproven { evidence, .. } => Some(evidence),
+            Self::Note(_) | Self::Checkpoint(_) => None,
+        }
+    }
+}
+
+impl Client {
+    /// Has the client remember the newest checkpoint that it sees, and refuse a server that does not extend it.
+    #[must_use]
+    pub fn with_memory(mut self, memory: Memory) -> Self {
+        self.memory = Some(memory);
+        self
+    }
+
+    /// Looks, once, whether the server extends what is remembered.
+    pub(super) async fn look(&self) -> Result<(), ClientError> {
+        let Some(memory) = &self.memory else { return Ok(()) };
+        if self.looked.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        // Recalled before the server is asked: what is remembered then, it had shown already.
+        let before = memory.recall(&self.ledger)?;
+        let answer = self.ask(v1::GetCheckpointRequest { size: None }).await?;
+        let note = SignedNote::parse(answer.checkpoint.as_bytes()).map_err(HistoryFault::Note)?;
+        let shown = Known::new(self.server.as_str(), note, &self.ledger);
+        let shown = shown.map_err(HistoryFault::Checkpoint)?;
+        self.remember(memory, before, &shown, None).await?;
+        self.looked.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// The same before a write, and what is remembered then. Somebody who may not read is still heard: the rules say the
+    /// no, and the receipt is compared.
+    pub(super) async fn look_before_write(&self) -> Result<Option<Known>, ClientError> {
+        match self.look().await {
+            Err(ClientError::Rejected(no)) if is_no_reader(no.code) => {}
+            looked => looked?,
+        }
+        let recalled = self.memory.as_ref().map(|memory| memory.recall(&self.ledger));
+        Ok(recalled.transpose()?.flatten())
+    }
+
+    /// Compares the checkpoint of a receipt that was verified, and remembers it. Where the server cannot be asked for
+    /// the proof now, it is asked before the next call.
+    pub(super) async fn remember_receipt(
+        &self,
+        before: Option<Known>,
+        receipt: &v1::Receipt,
+    ) -> Result<(), ClientError> {
+        let Some(memory) = &self.memory else { return Ok(()) };
+        let receipt = Receipt::new(receipt.entry.clone().into(), &receipt.proof);
+        let receipt = receipt.map_err(|error| ClientError::Receipt(error.into()))?;
+        let shown = Known::new(self.server.as_str(), receipt.proof.note().clone(), &self.ledger);
+        let shown = shown.map_err(HistoryFault::Checkpoint)?;
+        match self.remember(memory, before, &shown, Some(&receipt)).await {
+            Ok(()) => Ok(()),
+            Err(ClientError::History { fault, .. }) => {
+                Err(ClientError::History { fault, recorded: Some(receipt.index) })
+            }
+            Err(error @ ClientError::Memory(_)) => Err(error),
+            Err(_) => {
+                self.looked.store(false, Ordering::Release);
+                Ok(())
+            }
+        }
+    }
+
+    async fn remember(
+        &self,
+        memory: &Memory,
+        mut before: Option<Known>,
+        shown: &Known,
+        receipt: Option<&Receipt>,
+    ) -> Result<(), ClientError> {
+        if let (Some(seen), Some(gap)) = (&before, gap(before.as_ref(), shown)) {
+            return Err(self.behind(memory, seen, shown, gap)?.into());
+        }
+        for _ in 0..MAX_COMPARISONS {
+            if let Some(seen) = &before {
+                self.compare(memory, seen, shown, receipt).await?;
+            }
+            let (memory, ledger) = (memory.clone(), self.ledger.clone());
+            let (compared, newer) = (before.take(), shown.clone());
+            let advance = blocking(move || memory.advance(&ledger, compared.as_ref(), &newer));
+            match advance.await? {
+                Advance::Done => return Ok(()),
+                Advance::Moved(now) => before = Some(*now),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for the proof that the larger of two checkpoints extends the smaller, and keeps both where it does not.
+    async fn compare(
+        &self,
+        memory: &Memory,
+        seen: &Known,
+        shown: &Known,
+        receipt: Option<&Receipt>,
+    ) -> Result<(), ClientError> {
+        let (mut old, mut new) = (seen.checkpoint(), shown.checkpoint());
+        if old.size() > new.size() {
+            // Somebody else on this device was shown more while this was on its way.
+            (old, new) = (new, old);
+        }
+        if old == new || receipt.is_some_and(|receipt| proves(receipt, old, new)) {
+            return Ok(());
+        }
+        let (proof, said) = if old.size() == new.size() {
+            (Vec::new(), String::new())
+        } else {
+            self.proof(old.size(), new.size()).await?
+        };
+        let held = verify_consistency(old.size(), &old.root(), new.size(), &new.root(), &proof);
+        let Err(why) = held else { return Ok(()) };
+        let said = if said.is_empty() { why.to_string() } else { said };
+        let notes = if old == seen.checkpoint() { [seen, shown] } else { [shown, seen] };
+        let [kept, other] = notes.map(|known| known.note().clone());
+        let mut found = divergence(old, new, &proof);
+        let mut split = SplitView::new(kept, other, proof);
+        if found.is_none()
+            && let Some(own) = self.checkpoint_of(old.size()).await
+        {
+            // Where its proof shows nothing, as at powers of two, its own checkpoint of that size may.
+            found = divergence(old, own.checkpoint(), &[]);
+            if found.is_some() {
+                split = SplitView::new(split.kept().clone(), own.note().clone(), Vec::new());
+            }
+        }
+        let proves = if found.is_some() { Proves::SplitView } else { Proves::Nothing };
+        let evidence = memory.keep_evidence(&self.ledger, proves, &split, &said)?;
+        Err(match found {
+            Some(found) => HistoryFault::Split { found, evidence }.into(),
+            None => {
+                HistoryFault::Unproven { old: old.size(), new: new.size(), said, evidence }.into()
+            }
+        })
+    }
+
+    /// The server's proof between two sizes, or what it said instead.
+    async fn proof(&self, old_size: u64, new: u64) -> Result<(Vec<Hash>, String), ClientError> {
+        let asked = v1::GetConsistencyProofRequest { old_size, new_size: Some(new) };
+        let path = match self.ask(asked).await {
+            Ok(answer) => answer.path,
+            Err(ClientError::Rejected(no)) if !is_no_reader(no.code) && !no.is_for_now() => {
+                return Ok((Vec::new(), format!("it refuses the proof ({})", no.message)));
+            }
+            Err(error) => return Err(error),
+        };
+        let hashes: Result<Vec<_>, _> =
+            path.iter().map(|hash| Hash::try_from(hash.as_slice())).collect();
+        Ok(match hashes {
+            Ok(hashes) => (hashes, String::new()),
+            Err(error) => (Vec::new(), format!("its proof cannot be read ({error})")),
+        })
+    }
+
+    /// The checkpoint that the server has of a size, if it has one and shows it.
+    async fn checkpoint_of(&self, size: u64) -> Option<Known> {
+        let answer = self.ask(v1::GetCheckpointRequest { size: Some(size) }).await.ok()?;
+        let note = SignedNote::parse(answer.checkpoint.as_bytes()).ok()?;
+        Known::new(self.server.as_str(), note, &self.ledger).ok()
+    }
+
+    fn behind(
+        &self,
+        memory: &Memory,
+        seen: &Known,
+        shown: &Known,
+        gap: Gap,
+    ) -> Result<HistoryFault, MemoryError> {
+        let said = format!("{} shows {} entries, {} were seen", self.server, gap.have, gap.known);
+        let split = SplitView::new(seen.note().clone(), shown.note().clone(), Vec::new());
+        let evidence = memory.keep_evidence(&self.ledger, Proves::Behind, &split, &said)?;
+        Ok(HistoryFault::Behind { gap, evidence })
+    }
+}
+
+/// What a server does not show of what was seen before.
+fn gap(seen: Option<&Known>, shown: &Known) -> Option<Gap> {
+    let (have, known) = (shown.checkpoint().size(), seen?.checkpoint().size());
+    (have < known).then_some(Gap { have, known })
+}
+
+/// Whether a receipt proves by itself that its checkpoint extends another: that of all entries before its own, which is
+/// the last. So a device that writes alone needs no further call.
+fn proves(receipt: &Receipt, old: &Checkpoint, new: &Checkpoint) -> bool {
+    let is_last = receipt.index == old.size() && new.size() == old.size() + 1;
+    is_last
+        && receipt.proof.note().text() == new.to_string()
+        && root_before_last(receipt.proof.path()) == old.root()
+}
+
+/// Whether the no is about who asks, and not about what was asked for.
+fn is_no_reader(code: Code) -> bool {
+    matches!(code, Code::Unauthenticated | Code::PermissionDenied)
+}
+
+/// Does something where it may block.
+async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, MemoryError> + Send + 'static,
+) -> Result<T, ClientError> {
+    match tokio::task::spawn_blocking(act).await {
+        Ok(done) => Ok(done?),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
