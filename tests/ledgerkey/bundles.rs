@@ -17,12 +17,12 @@ fn bundle(clinic: &Clinic) -> Vec<Vec<u8>> {
     let mut tree = Tree::new();
     let selection = Selection::Touching { name: "people/ada".to_owned() };
     let mut picker = Picker::new(selection.clone());
-    let mut picked = Vec::new();
+    let mut roles = Vec::new();
     for row in &rows.entries {
         assert!(tree.append(leaf_hash(&row.entry)).is_empty());
-        picked.push(picker.see(&row.entry).unwrap());
+        roles.push(picker.see(&row.entry).unwrap());
     }
-    let count = |role| picked.iter().filter(|it| **it == role).count().try_into().unwrap();
+    let count = |role| roles.iter().filter(|it| **it == role).count().try_into().unwrap();
     let head = Header {
         version: VERSION,
         origin: ORIGIN.to_owned(),
@@ -36,7 +36,7 @@ fn bundle(clinic: &Clinic) -> Vec<Vec<u8>> {
         opened_because: None,
     };
     let mut lines = vec![Line::Head(Box::new(head)), Line::Checkpoint(note)];
-    for (row, role) in rows.entries.iter().zip(picked).filter(|(_, it)| *it != Picked::Neither) {
+    for (row, role) in rows.entries.iter().zip(roles).filter(|(_, it)| *it != Picked::Neither) {
         let proof = tree.inclusion_proof(row.index, tree.size(), no_tiles).unwrap();
         let selected = role == Picked::Selected;
         lines.push(Line::Entry(EntryLine::new(row.index, selected, &row.entry, &proof)));
