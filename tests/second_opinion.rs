@@ -264,6 +264,16 @@ fn two_verifiers_find_the_same_fault_in_a_history_that_the_ledgers_own_key_signe
 }
 
 #[test]
+fn two_verifiers_take_an_audit_of_itself_from_the_ledger_alone() {
+    let clinic = Clinic::open();
+    let (own, nurse) = ("ledger.key", "keys/nina-novak.pem");
+    agree(&[
+        clinic.audited_itself("audited itself", own).good(),
+        clinic.audited_itself("audited by a nurse", nurse).bad("unknown-key", clinic.size()),
+    ]);
+}
+
+#[test]
 fn two_verifiers_find_the_same_vial_that_does_not_balance() {
     let clinic = Clinic::open();
     let decoded: Vec<Entry> =

@@ -255,10 +255,12 @@ impl Insider {
     }
 }
 
-/// A ledger with one entry of each kind and recorded refusals, in as few bytes as possible.
+/// A ledger with one entry of each kind and recorded refusals, in as few bytes as possible; but for a new key of the
+/// ledger, after which no checkpoint bears the old one's signature: those are in `tests/ledgerkey`.
 pub(crate) fn every_kind() -> Book {
-    let mut book = custody(&formulary(), 2);
+    let mut book = stocked(&formulary(), 2);
     treatment(&mut book, "nia-2", "vials/9-2");
+    day(&mut book, 9, 1);
     book
 }
 
@@ -268,7 +270,9 @@ pub(crate) fn halves() -> [Book; 2] {
     let delivery = [requests::line(KETALAR, "K1", "2027-06-30", 1)];
     treated.act("pat", receive(&delivery)).unwrap();
     treatment(&mut treated, "nia", "vials/5-1");
-    [custody(&requests::formulary_of(&[KETALAR], &[INJECTION]), 1), treated]
+    let mut custody = stocked(&requests::formulary_of(&[KETALAR], &[INJECTION]), 1);
+    day(&mut custody, 9, 1);
+    [custody, treated]
 }
 
 /// With a formulary, a place, a nurse and a doctor who is everything else.
@@ -282,8 +286,8 @@ fn founded(formulary: &str) -> Book {
     book
 }
 
-/// Every kind of entry that belongs to people and vials. So many vials came in.
-fn custody(formulary: &str, vials: u32) -> Book {
+/// Every kind of entry that belongs to people. So many vials came in.
+fn stocked(formulary: &str, vials: u32) -> Book {
     let mut book = founded(formulary);
     let step = book.act("ada", enroll_key("nia", "nia-2")).unwrap();
     book.act("pat", approve(&step)).unwrap();
@@ -291,7 +295,6 @@ fn custody(formulary: &str, vials: u32) -> Book {
     book.act("ada", change_roles("nia", &[Role::Nurse, Role::Auditor])).unwrap();
     let delivery = [requests::line(KETALAR, "K1", "2027-06-30", vials)];
     book.act("pat", receive(&delivery)).unwrap();
-    day(&mut book, 9, 1);
     book
 }
 
@@ -354,6 +357,13 @@ fn treatment(book: &mut Book, nurse: &str, vial: &str) {
     book.act(nurse, course::discharge(&session)).unwrap();
     book.act(nurse, course::form_sent(&session, "2026-11-21")).unwrap();
     book.act("pat", course::close_course(&course_name)).unwrap();
+    let audited = v1::RecordSelfAuditRequest {
+        size: book.state.size(),
+        root: book.roots.last().unwrap().as_ref().to_vec(),
+        duration: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+        ..Default::default()
+    };
+    book.act("ledger", audited).unwrap();
 }
 
 fn observed(book: &mut Book, nurse: &str, session: &str, saturation: i32) -> Step {
@@ -389,6 +399,14 @@ pub(crate) fn sixty() -> Book {
         day(&mut book, step.entry.index(), 1);
     }
     book
+}
+
+/// Every kind of request, but for the one that gives the ledger a new key.
+pub(crate) fn all_kinds() -> Vec<RequestKind> {
+    let mut all = RequestKind::ALL.to_vec();
+    all.retain(|kind| *kind != RequestKind::RotateLedgerKey);
+    all.sort_unstable();
+    all
 }
 
 /// The kinds of requests in a ledger.

@@ -65,6 +65,7 @@ requests! {
     RecordAdverseEffectRequest RecordAdverseEffect,
     DischargePatientRequest DischargePatient,
     RecordFormSentRequest RecordFormSent,
+    RecordSelfAuditRequest RecordSelfAudit,
 }
 
 /// Multiple-dose ketamine, 10 mg/mL, 20 mL.

@@ -11,7 +11,8 @@ use ed25519_dalek::pkcs8::DecodePrivateKey;
 use prost::Message;
 use rusqlite::{Connection, OpenFlags, params};
 use serde_json::Value;
-use vialedger::pb::v1::Entry;
+use vialedger::ledger::{RequestKind, SignedRequest};
+use vialedger::pb::v1::{self, Entry};
 use vialedger::tlog::{Checkpoint, NoteSigner, Tree, leaf_hash};
 
 /// Verifications at a time.
@@ -109,6 +110,61 @@ impl Clinic {
             entries[next] = entry.encode_to_vec();
         }
         entries
+    }
+
+    /// The ledger with one more entry, which says that the ledger audited itself, signed by the key in this file; its
+    /// checkpoint is the ledger's.
+    pub(crate) fn audited_itself(&self, name: &str, signed_by: &str) -> Sample {
+        let key = |file: &str| {
+            let pem = fs::read_to_string(self.path(file)).unwrap();
+            SigningKey::from_pkcs8_pem(&pem).unwrap()
+        };
+        let (vkey, ledger) = (fs::read_to_string(self.vkey()).unwrap(), key("ledger.key"));
+        let origin = vkey.split_once('+').unwrap().0;
+        let mut tree = Tree::new();
+        for entry in &self.entries {
+            let _ = tree.append(leaf_hash(entry));
+        }
+        let size = tree.size();
+        let request = v1::RecordSelfAuditRequest {
+            ledger: origin.to_owned(),
+            request_id: "0197c2a0-5b1e-7c3d-8f00-123456789abc".to_owned(),
+            size,
+            root: tree.root().as_bytes().to_vec(),
+            duration: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+            ..Default::default()
+        };
+        let kind = RequestKind::RecordSelfAudit;
+        let signed = SignedRequest::sign(kind, request.encode_to_vec().into(), &key(signed_by));
+        let last = Entry::decode(self.entries.last().unwrap().as_slice()).unwrap();
+        let mut recorded_time = last.recorded_time.unwrap();
+        recorded_time.seconds += 1;
+        let recorded = v1::SelfAuditRecorded { size, whole: true };
+        let entry = Entry {
+            index: size,
+            previous_leaf_hash: leaf_hash(self.entries.last().unwrap()).as_bytes().to_vec(),
+            recorded_time: Some(recorded_time),
+            request_type: kind.message_name().to_owned(),
+            request: signed.bytes().to_vec(),
+            signer_key: signed.key().to_vec(),
+            signature: signed.signature().to_vec(),
+            outcome: Some(v1::Outcome {
+                result: Some(v1::outcome::Result::SelfAuditRecorded(recorded)),
+                ..Default::default()
+            }),
+            ..last
+        };
+        let entry = entry.encode_to_vec();
+        let _ = tree.append(leaf_hash(&entry));
+        let signer = NoteSigner::new(origin.parse().unwrap(), ledger);
+        let checkpoint = Checkpoint::new(origin, tree.size(), tree.root()).unwrap();
+        let note = checkpoint.sign(&signer).unwrap().to_string();
+        self.sample(name, |database| {
+            let put = "INSERT INTO entries (idx, entry) VALUES (?1, ?2)";
+            database.execute(put, params![sql(self.size()), entry]).unwrap();
+            let put = "INSERT INTO checkpoints (size, note) VALUES (?1, ?2)";
+            database.execute(put, params![sql(self.size() + 1), note]).unwrap();
+        })
     }
 
     /// A history that somebody wrote anew who holds the ledger's key: chained, and every checkpoint signed.
