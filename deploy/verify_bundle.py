@@ -6,12 +6,14 @@
 It stands beside verify_ledger.py, which it uses for what a bundle has in common with a ledger. Checked are: the counts and
 the hash at the end; the signed note (C2SP); of each entry its inclusion (RFC 9162), its place, its time, the leaf hash of
 the one before where that is inside, the person's signature, and that an entry inside enrolled the key and none before
-revoked it. NOT_CHECKED says what is not. Statuses and report are those of verify_ledger.py.
+revoked it. Where the ledger's own key was rotated it gives no verdict. NOT_CHECKED says what is not. Statuses and report
+are those of verify_ledger.py.
 """
 import base64, hashlib, json, pathlib, sys, types  # noqa: E401
 
 import verify_ledger
-from verify_ledger import Bad, NOT_CHECKED, People, REQUESTS, Tree, VerifierKey, pae, parse, signed, unbase64
+from verify_ledger import Bad, LEDGER_ACTS, NOT_CHECKED, People, REQUESTS, ROTATION, Tree
+from verify_ledger import VerifierKey, pae, parse, signed, unbase64
 
 BUNDLE_NOT_CHECKED = "; of a bundle also: balances, and whether anything was left out"
 
@@ -66,6 +68,9 @@ class Bundle:
         head, end = self.lines[0][1], self.lines[-1][1]
         if head["version"] != 1:
             raise ValueError(f"bundle version {head['version']}: this program reads version 1")
+        entries = (parse(unbase64(line["entry"])) for kind, line in self.lines if kind == "entry")
+        if any(entry and entry.type == ROTATION for entry in entries):
+            raise ValueError("the ledger's key was rotated, which this program follows in a whole ledger only")
         try:
             size, self.root = self.vkey.checkpoint(self.lines[1][1].encode())
         except ValueError as error:
@@ -102,6 +107,8 @@ class Bundle:
         first = entry.type == "vialedger.v1.InitializeLedgerRequest"
         named = entry.request.text(3) if first else self.vkey.line
         valid = first and entry.key == entry.request.message(5).message(4).get(1) or self.people.keys.get(entry.key)
+        if LEDGER_ACTS.fullmatch(entry.type):
+            valid = entry.key == self.vkey.key or None
         gap = run and line["selected"] and self.entries and index != self.selected + 1
         for holds, fault, expected, found in (
                 (not before or index > before[0], "reordered", "an entry after the one before", f"entry {index}"),

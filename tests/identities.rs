@@ -455,6 +455,38 @@ async fn a_text_that_names_its_patient_never_becomes_an_entry() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_bundle_opens_the_identity_of_its_own_patient_and_proves_it() {
+    let clinic = Clinic::open().await;
+    for number in [7, 8] {
+        clinic.register(number).await;
+    }
+    let (ledger, out) = (clinic.folder(), clinic.path("p7.jsonl"));
+    let (ledger, to) = (ledger.to_str().unwrap(), out.to_str().unwrap());
+    let told = ["export", "bundle", ledger, "--patient", "p7", "--out", to];
+    let why = ["--open-identities", "--reason", "a test"];
+    let (status, said) = command(&[&told[..], &why].concat());
+    assert_eq!(status, 0, "{said}");
+    let (status, report) = clinic.verify(&out);
+    assert_eq!(status, 0, "{report}");
+    assert_eq!(report["identities"]["opened"], 1);
+    assert_eq!(report["bundle"]["opened_because"], "a test");
+    let good = std::fs::read_to_string(&out).unwrap();
+    assert_eq!(good.matches("\"birth_date\"").count(), 1, "nobody else is opened");
+    // An end that is made anew hides no other name.
+    let mut writer = vialedger::bundle::Writer::default();
+    let mut bytes = Vec::new();
+    for line in good.lines().filter(|line| !line.starts_with("{\"end\"")) {
+        let line = line.replace("1951-10-30", "1951-10-31").replace("1984-02-29", "1984-02-28");
+        bytes.extend(writer.line(&vialedger::bundle::Line::parse(line.as_bytes()).unwrap()));
+    }
+    bytes.extend(writer.end());
+    assert_ne!(bytes, good.as_bytes(), "a date of birth was changed");
+    std::fs::write(&out, bytes).unwrap();
+    let (status, report) = clinic.verify(&out);
+    assert_eq!((status, &report["fault"]), (1, &"identity-differs".into()), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_was_not_sealed_here_cannot_be_registered() {
     let clinic = Clinic::open().await;
     let refused = rejected(clinic.write(NURSE, registration(7)).await);

@@ -9,6 +9,7 @@
 )]
 
 mod audits;
+mod bundles;
 mod crashes;
 mod distrust;
 mod rotation;
