@@ -19,6 +19,7 @@ mod error;
 mod gossip;
 mod memory;
 mod receipt;
+mod rotation;
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -157,7 +158,12 @@ impl Client {
             let answer = grpc.unary(call, path.clone(), SignedBytes::<Answer>::default()).await;
             match answer {
                 Ok(answer) => {
-                    let answer = self.checked(request, answer.into_inner())?;
+                    let answer = answer.into_inner();
+                    let receipt = answer.receipt.clone().unwrap_or_default();
+                    let answer = match self.checked(request, answer) {
+                        Ok(answer) => answer,
+                        Err(error) => return Err(self.explain(error, &receipt).await),
+                    };
                     if let Some(receipt) = &answer.receipt {
                         self.remember_receipt(seen, receipt).await?;
                     }

@@ -268,6 +268,7 @@ fn client_exit(error: &ClientError) -> Exit {
         ClientError::Unreachable { .. } => Exit::Unavailable,
         ClientError::Unanswered { .. } => Exit::CouldNotTell,
         ClientError::Receipt(_) => Exit::Protocol,
+        ClientError::KeyRotated { .. } => Exit::Config,
         ClientError::History { .. } => Exit::No,
         ClientError::Memory(MemoryError::Io { .. }) => Exit::Io,
         ClientError::Randomness(_) | ClientError::NotOverGrpc => Exit::Software,

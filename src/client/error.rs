@@ -72,6 +72,20 @@ pub enum ClientError {
          ledger"
     )]
     Receipt(#[from] ReceiptFault),
+    /// Another key took the place of the ledger's since the caller got the verifier key.
+    #[error(
+        "the ledger's key was rotated by entries/{by}, and the key that you have signed that. The act was recorded as \
+         entries/{recorded}, and its receipt holds under the new key: compare it with what whoever runs the ledger hands \
+         out, and from then on use it with --vkey: {verifier_key}"
+    )]
+    KeyRotated {
+        /// The entry that was recorded.
+        recorded: u64,
+        /// The newest entry that rotates the key.
+        by: u64,
+        /// The ledger's verifier key now.
+        verifier_key: String,
+    },
     /// The server's history does not go with what this device saw before.
     #[error("{}{fault}", already_recorded(*recorded))]
     History {

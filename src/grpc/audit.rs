@@ -226,6 +226,7 @@ fn subject(text: &str) -> Result<Option<String>, Failure> {
         ("products", _) => text.parse::<ProductName>().ok().map(|name| name.to_string()),
         ("courses", _) => text.parse::<CourseName>().ok().map(|name| name.to_string()),
         ("sessions", _) => text.parse::<SessionName>().ok().map(|name| name.to_string()),
+        ("ledger", "key" | "audits") => Some(text.to_owned()),
         ("lots", lot) => lot.parse::<Lot>().ok().map(|_| text.to_owned()),
         _ => None,
     };
@@ -233,6 +234,6 @@ fn subject(text: &str) -> Result<Option<String>, Failure> {
         return Ok(None);
     }
     let wanted = "is not vials/..., patients/..., courses/..., sessions/..., people/..., \
-                  products/... or lots/...; send the full resource name";
+                  products/..., lots/..., ledger/key or ledger/audits; send the full resource name";
     known(text).map(Some).ok_or_else(|| violation("subject", wanted))
 }

@@ -1,9 +1,13 @@
 //! One key follows another, and everything that was signed under either stays good.
 
 use vialedger::audit::{Anchor, Fault, Verdict};
+use vialedger::client::{Client, ClientError, ConnectOptions, Stamp};
+use vialedger::key::Key;
 use vialedger::ledger::{KeyChain, ParsedEntry, ReceiptError, Succession};
+use vialedger::pb::v1;
+use vialedger::server::{Server, ServerOptions};
 use vialedger::service::OpenError;
-use vialedger::tlog::{Checkpoint, NoteSigner};
+use vialedger::tlog::{Checkpoint, NoteSigner, VerifierKey};
 
 use crate::support::{Clinic, key_of, vkey_of};
 
@@ -190,4 +194,41 @@ async fn the_rotations_entry_alone_says_which_key_gave_its_place_to_which() {
     assert_eq!((keys.previous, keys.next), (old.verifier_key().clone(), clinic.vkey()));
     let other = ParsedEntry::parse(rows.entries[2].entry.clone()).unwrap();
     assert!(Succession::of(&other).is_err());
+}
+
+#[tokio::test]
+async fn a_client_with_the_old_key_is_told_which_key_took_its_place_by_the_old_keys_own_word() {
+    let (clinic, old) = rotated().await;
+    let (service, writer) = clinic.open();
+    let options = ServerOptions::new("127.0.0.1:0".parse().unwrap());
+    let server = Server::bind(ServerOptions { clock: clinic.clock(), ..options }).await.unwrap();
+    let address = format!("http://{}", server.local_addr());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(service.clone(), async {
+        let _ = stopped.await;
+    }));
+    let connect = async |key: VerifierKey| {
+        let server = address.clone();
+        let options =
+            ConnectOptions { server, ca: None, identity: None, insecure_plaintext: false };
+        let ada = "people/ada".parse().unwrap();
+        Client::connect(&options, key, ada, Key::from(key_of("ada")), clinic.clock()).await.unwrap()
+    };
+    let place = |name: &str| v1::CreatePlaceRequest {
+        place: Some(v1::Place { name: format!("places/{name}"), display_name: name.to_owned() }),
+        ..v1::CreatePlaceRequest::default()
+    };
+    let told = connect(old.verifier_key().clone()).await;
+    let told = told.write(place("x"), &Stamp::default()).await.unwrap_err();
+    let ClientError::KeyRotated { recorded, by, verifier_key } = &told else { panic!("{told}") };
+    assert_eq!((*recorded, *by, verifier_key), (6, 3, &clinic.vkey().to_string()));
+    connect(clinic.vkey()).await.write(place("y"), &Stamp::default()).await.unwrap();
+    // Another key is no key of before, and is told nothing of the kind.
+    let foreign = connect(vkey_of(&key_of("mallory"))).await;
+    let refused = foreign.write(place("z"), &Stamp::default()).await.unwrap_err();
+    assert!(matches!(refused, ClientError::Receipt(_)), "{refused}");
+    stop.send(()).unwrap();
+    running.await.unwrap();
+    drop(service);
+    writer.join().unwrap();
 }
