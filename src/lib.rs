@@ -27,6 +27,8 @@
 //! * What is printed is what was recorded, to the last reading, and nothing is filled in: `tests/report`.
 //! * A device refuses a server that shows another history, or less of it, than the device saw, and a ledger that was put
 //!   back to an older state takes no writes: `tests/gossip`.
+//! * One key of the ledger follows another without a gap, whenever it is broken off; what rests on a stolen key is listed
+//!   exactly; evidence that is changed behind the server's back ends all writing: `tests/ledgerkey`.
 //! * What a person signed is stored as the very bytes that were sent: `tests/interop.rs`, where the client is not ours.
 //!
 //! # What it does not do

@@ -108,3 +108,38 @@ async fn while_a_server_runs_no_key_is_rotated() {
     drop(service);
     writer.join().unwrap();
 }
+
+#[tokio::test]
+async fn a_ledger_that_was_put_back_to_an_older_state_gets_no_new_key() {
+    let clinic = Clinic::new();
+    clinic.day("before", 2).await;
+    let kept = tempfile::tempdir().unwrap();
+    copy(clinic.path(), kept.path(), &FILES);
+    clinic.day("lost", 2).await;
+    for name in ["ledger.db-wal", "ledger.db-shm"] {
+        let _ = fs::remove_file(clinic.path().join(name));
+    }
+    copy(kept.path(), clinic.path(), &["ledger.db"]);
+    let options = ServiceOptions { clock: clinic.clock(), ..ServiceOptions::default() };
+    let refused = rotate(clinic.path(), "", clinic.new_id(), &options);
+    assert!(refused.is_err());
+    assert!(!clinic.folder().next_signing_key().exists());
+    // Also where the key was rotated after what is missing now: what the old key signed last is known still.
+    let (service, writer) = clinic.open();
+    assert!(!service.accepts_writes());
+    drop(service);
+    writer.join().unwrap();
+}
+
+#[tokio::test]
+async fn the_head_that_the_old_key_signed_is_known_under_the_new_one() {
+    let clinic = Clinic::new();
+    clinic.day("before", 2).await;
+    let kept = tempfile::tempdir().unwrap();
+    copy(clinic.path(), kept.path(), &["ledger.head"]);
+    clinic.rotate();
+    clinic.day("after", 1).await;
+    copy(kept.path(), clinic.path(), &["ledger.head"]);
+    clinic.day("later", 1).await;
+    assert_eq!(clinic.audit(&clinic.vkey()).entries, 6);
+}
