@@ -311,9 +311,9 @@ class Audit:
         self.checkpoints, self.trusted = self.checkpoints + 1, size
     def check_entry(self, index, entry):
         """What an entry says by itself and against those before it."""
-        if entry.version != 1 or entry.rules not in (1, 2) or entry.type not in REQUESTS:
+        if entry.version != 1 or entry.rules not in (1, 2, 3) or entry.type not in REQUESTS:
             found = f"format {entry.version}, rules {entry.rules}, request {entry.type!r}"
-            raise Bad(index, "unknown-version", "format 1, rules 1 or 2 and a request that is known", found)
+            raise Bad(index, "unknown-version", "format 1, rules 1 to 3 and a request that is known", found)
         first = entry.type == "vialedger.v1.InitializeLedgerRequest"
         ledgers, request_id = {entry.ledger, entry.request.text(1)}, entry.request.text(2).lower()
         results = [field for field in entry.outcome.fields if field not in (BALANCES, FLAGS)]

@@ -42,18 +42,23 @@ use crate::vial::Vial;
 ///
 /// An outcome holds words as well as numbers (a refusal's message, the steps of a dose), and the audit wants every one
 /// of its bytes again. So whatever changes an outcome, be it a word, takes a new version here, and the old one stays
-/// for the old entries. `tests/golden.rs` holds a ledger of version 1 that must verify for ever.
+/// for the old entries. `tests/golden.rs` holds a ledger of every version before this one; they must verify for ever.
 ///
 /// * 1: formulary, custody, doses.
 /// * 2: patients, courses, sessions and double checks. A calculation keeps what it took from the ledger besides its
 ///   inputs; prescribers may approve early discharges. The ledger itself acts: its key is rotated, its own audits are
-///   recorded, and its keys are nobody's.
-pub const RULES_VERSION: u32 = 2;
+///   recorded, and its keys are nobody's. A patient who is too young or too old for a protocol, or has a
+///   contraindication, is refused with an entry.
+/// * 3: stop criteria count as soon as a dose is in somebody's hands, and so while an infusion runs. A session with an
+///   open alert cannot be called off.
+pub const RULES_VERSION: u32 = 3;
 
 /// Since this version a calculation keeps its context.
 const CONTEXT_SINCE: u32 = 2;
 /// Since this version there are patients, courses and double checks, and prescribers among those who approve.
 const COURSES_SINCE: u32 = 2;
+/// Since this version stop criteria count while a dose is in somebody's hands.
+const STOPS_IN_HANDS_SINCE: u32 = 3;
 /// Since this version the ledger itself acts, and a key of its own can be no person's.
 const LEDGER_ACTS_SINCE: u32 = 2;
 
@@ -216,7 +221,7 @@ impl Draft {
             draft.touch(&resource);
         }
         // Whoever reads the session must meet the attempt there.
-        if let Some(session) = case.command.act.session() {
+        if let Some(session) = case.session_asked_about() {
             draft.touch(&session);
         }
         if let Some(course) = case.command.act.course() {

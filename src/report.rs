@@ -32,7 +32,7 @@ pub use leaflet::leaflet_page;
 pub use register::{RegisterInput, register_page};
 pub use session::session_page;
 pub use words::{
-    actions, count, date, effect, quantity, reading, reading_unit, severity, state, word,
+    actions, count, date, effect, plain, quantity, reading, reading_unit, severity, state, word,
 };
 
 /// What the report of a session is made from.

@@ -1,7 +1,8 @@
-//! A ledger made once, by rules of version 1, verifies for ever: with the program of today, and with every later one.
+//! Ledgers made once, by rules of an older version, verify for ever: with the program of today, and with every later one.
+//! `ledger.db` is of version 1, `course.db`, a whole course of treatment, of version 2.
 //!
 //! When this fails, the meaning of old entries has changed: raise `decide::RULES_VERSION` and keep the old rules (their
-//! words included) for the old entries. Never make the ledger here anew.
+//! words included) for the old entries. Never make a ledger here anew.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::{Path, PathBuf};
@@ -81,6 +82,30 @@ fn what_an_editor_leaves_at_the_end_of_a_receipt_does_not_matter() {
         let (status, report) = verify(&arguments);
         assert_eq!(status, Some(0), "{report:#}");
     }
+}
+
+#[test]
+fn a_course_by_the_second_rules_verifies() {
+    let folder = tempfile::tempdir().unwrap();
+    let (copy, vkey) = (folder.path().join("course.db"), golden("course.vkey"));
+    std::fs::copy(golden("course.db"), &copy).unwrap();
+    let (status, report) = verify_file(&copy, &["--vkey", vkey.to_str().unwrap()]);
+    assert_eq!(status, Some(0), "{report:#}");
+    assert_eq!(report["entries"], 119, "{report:#}");
+    // The second verifier too: a patient leaves early in it, by the approval of a second person.
+    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
+    let python = std::env::var_os("VIALEDGER_TEST_PYTHON").map_or(made, PathBuf::from);
+    let second = assert_cmd::Command::new(python)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .arg("deploy/verify_ledger.py")
+        .arg(&copy)
+        .arg("--vkey")
+        .arg(&vkey)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&second.stdout);
+    assert_eq!(second.status.code(), Some(0), "{said}");
+    assert!(said.contains("the first 119 entries"), "{said}");
 }
 
 #[test]

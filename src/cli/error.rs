@@ -10,7 +10,7 @@ use tonic::Code;
 
 use super::exit::Exit;
 use super::json::JsonError;
-use super::output::local_times;
+use super::output::plainly;
 use crate::client::{ClientError, MemoryError, Rejection};
 use crate::cosigner::CosignerError;
 use crate::handover::HandoverError;
@@ -291,7 +291,7 @@ pub(super) fn rejection_text(rejection: &Rejection) -> String {
         _ => "Refused",
     };
     let mut text = match rejection.violations.as_slice() {
-        [] => format!("{head}: {}", local_times(&rejection.message)),
+        [] => format!("{head}: {}", plainly(&rejection.message)),
         [only] => format!("{head}: {}: {}", plain_field(&only.field), only.description),
         several => several
             .iter()

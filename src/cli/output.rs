@@ -15,6 +15,7 @@ use crate::time::Timestamp;
 use crate::wire::timestamp_from_wire;
 
 // One formatter prints quantities and days, on the screen as on paper.
+use crate::report::plain;
 pub use crate::report::{date, quantity};
 
 /// How a line is to be seen on a terminal; written to anything else, it is plain.
@@ -139,14 +140,16 @@ pub fn moment(wire: Option<&prost_types::Timestamp>) -> String {
     wire.and_then(|wire| timestamp_from_wire(wire).ok()).and_then(local).unwrap_or_default()
 }
 
-/// A text of the server's with every moment in it in this device's time zone: the rules know no zone and write UTC.
+/// A text of the server's as people read it: in plain words, and with every moment in it in this device's time zone, for
+/// the rules know no zone and write UTC.
 #[must_use]
-pub fn local_times(text: &str) -> String {
+pub fn plainly(text: &str) -> String {
     let word = |word: &str| {
         let end = word.find('Z').map_or(0, |at| at + 1);
         let (moment, rest) = word.split_at_checked(end)?;
         Some(local(moment.parse().ok()?)? + rest)
     };
+    let text = plain(text);
     let words = text.split_inclusive(char::is_whitespace);
     words.map(|text| word(text).unwrap_or_else(|| text.to_owned())).collect()
 }
@@ -173,7 +176,7 @@ mod tests {
         let here = moment(Some(&wire));
         let utc = timestamp_from_wire(&wire).unwrap().to_string();
         assert!(utc.ends_with(".205415Z"), "{utc}");
-        let text = local_times(&format!("not before {utc}. If Zoe, Z9 or\n{utc}; then"));
+        let text = plainly(&format!("not before {utc}. If Zoe, Z9 or\n{utc}; then"));
         assert_eq!(text, format!("not before {here}. If Zoe, Z9 or\n{here}; then"));
     }
 }

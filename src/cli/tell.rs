@@ -8,7 +8,7 @@ pub(super) mod session;
 
 use std::fmt::Write as _;
 
-use super::output::{Tone, date, fields, local_times, moment, quantity, table};
+use super::output::{Tone, date, fields, moment, plainly, quantity, table};
 use crate::pb::v1;
 use crate::pb::v1::outcome::Result as Made;
 
@@ -101,7 +101,7 @@ fn unsaid(outcome: &v1::Outcome) -> Vec<v1::Flag> {
 #[must_use]
 pub(super) fn flags(flags: &[v1::Flag]) -> String {
     flags.iter().fold(String::new(), |mut text, flag| {
-        let note = format!("Note: {}", local_times(&flag.message));
+        let note = format!("Note: {}", plainly(&flag.message));
         let _ = write!(text, "\n{}", Tone::Heading.paint(&note));
         text
     })

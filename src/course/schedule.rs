@@ -37,9 +37,17 @@ pub struct Due {
 }
 
 /// The whole schedule of a session as it stands at a moment: before the dose what it needs, then each observation.
+///
+/// Observations are due so many minutes after the first dose began; while that is not recorded and a dose is in
+/// somebody's hands, after it was handed out.
 #[must_use]
-pub fn schedule(session: &Session, monitoring: &Monitoring, now: Timestamp) -> Vec<Due> {
-    let Some(first) = session.first_dose else {
+pub fn schedule(
+    session: &Session,
+    in_hands_since: Option<Timestamp>,
+    monitoring: &Monitoring,
+    now: Timestamp,
+) -> Vec<Due> {
+    let Some(first) = session.watched_since(in_hands_since) else {
         let missing = before_dose(session, monitoring, now).missing;
         let state = if missing.is_empty() { DueState::Done } else { DueState::Due };
         let measures = if missing.is_empty() { monitoring.before.clone() } else { missing };
@@ -200,7 +208,7 @@ mod tests {
     fn standing_at(session: &Session, minute: i64) -> Vec<(i64, DueState)> {
         let formulary = Formulary::parse(formulary::starter()).unwrap();
         let plan = formulary.plan(&session.plan).unwrap();
-        let items = schedule(session, &plan.monitoring, at(minute));
+        let items = schedule(session, None, &plan.monitoring, at(minute));
         let first = session.first_dose.unwrap();
         let due = |item: &Due| item.at.unwrap().micros_since(first) / MINUTE;
         items.iter().map(|item| (due(item), item.state)).collect()
@@ -214,14 +222,14 @@ mod tests {
         let formulary = Formulary::parse(formulary::starter()).unwrap();
         let empty = session(None, &[(-5, &["systolic", "spo2"])]);
         let plan = formulary.plan(&empty.plan).unwrap();
-        let items = schedule(&empty, &plan.monitoring, at(0));
+        let items = schedule(&empty, None, &plan.monitoring, at(0));
         assert_eq!(items.len(), 1);
         let wanted: Vec<String> = items[0].measures.iter().map(ToString::to_string).collect();
         assert_eq!((items[0].state, items[0].at), (DueState::Due, None));
         assert_eq!(wanted, ["diastolic", "pulse", "moaa-s"]);
         let ready = session(None, &[(-5, ALL)]);
-        assert_eq!(schedule(&ready, &plan.monitoring, at(0))[0].state, DueState::Done);
-        assert_eq!(schedule(&ready, &plan.monitoring, at(56))[0].state, DueState::Due);
+        assert_eq!(schedule(&ready, None, &plan.monitoring, at(0))[0].state, DueState::Done);
+        assert_eq!(schedule(&ready, None, &plan.monitoring, at(56))[0].state, DueState::Due);
     }
 
     #[test]
@@ -264,7 +272,7 @@ mod tests {
         let formulary = Formulary::parse(formulary::starter()).unwrap();
         let part = session(Some(0), &[(15, &["spo2"])]);
         let plan = formulary.plan(&part.plan).unwrap();
-        let items = schedule(&part, &plan.monitoring, at(16));
+        let items = schedule(&part, None, &plan.monitoring, at(16));
         let wanted: Vec<String> = items[0].measures.iter().map(ToString::to_string).collect();
         assert_eq!(wanted, ["respiratory-rate", "moaa-s"]);
     }

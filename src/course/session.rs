@@ -46,7 +46,7 @@ pub struct Session {
     pub ordered: Option<Quantity>,
     /// How often the course's dose was raised, with it.
     pub rises: u32,
-    /// When the first dose began.
+    /// When the first dose that is recorded began.
     pub first_dose: Option<Timestamp>,
     /// When the newest dose ended.
     pub last_dose_end: Option<Timestamp>,
@@ -76,6 +76,8 @@ pub struct OpenAlert {
     pub value: i32,
     /// Its unit.
     pub unit: String,
+    /// When it was read.
+    pub observed: Timestamp,
     /// The limit in words, such as "above 180".
     pub limit: String,
     /// What to do.
@@ -102,17 +104,26 @@ impl Session {
             .max_by_key(|(at, _)| *at)
     }
 
-    /// The stop criteria that an observation meets, in the formulary's order. They count from the first dose on.
+    /// From when on the patient is watched as one who has the drug: since the first dose, or, while none is recorded,
+    /// since one is in somebody's hands. An infusion is recorded when it has ended, and it is while it runs that the
+    /// patient must be watched.
+    #[must_use]
+    pub fn watched_since(&self, in_hands_since: Option<Timestamp>) -> Option<Timestamp> {
+        self.first_dose.or(in_hands_since)
+    }
+
+    /// The stop criteria that an observation meets, in the formulary's order. They count from `since` on.
     pub fn stops<'a>(
         &'a self,
         monitoring: &'a Monitoring,
         observed: &'a Observed,
+        since: Option<Timestamp>,
     ) -> impl Iterator<Item = (&'a Criterion, i32)> {
-        let given = self.first_dose.is_some_and(|first| observed.at >= first);
+        let counts = since.is_some_and(|since| observed.at >= since);
         monitoring
             .criteria
             .iter()
-            .filter(move |criterion| given && criterion.when == CriterionWhen::During)
+            .filter(move |criterion| counts && criterion.when == CriterionWhen::During)
             .filter_map(|criterion| Some((criterion, observed.value(&criterion.measure.id)?)))
             .filter(|(criterion, value)| criterion.is_met(*value))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::authority::{PRESCRIBERS, SCHEDULERS, TREATERS};
 use super::soft::SoftLimits;
-use super::treatment::{eligible, open_session};
+use super::treatment::{eligible, no_alert, open_session};
 use super::{Case, Draft, Signer};
 use crate::command::{
     CancelSessionCommand, CloseCourseCommand, DoseInputs, MissedSessionCommand, OpenCourseCommand,
@@ -340,6 +340,9 @@ impl Case<'_> {
         self.nothing_in_hands(&session.patient)?;
         if session.first_dose.is_some() {
             return Err(TreatmentRefusal::DoseGiven { session: act.session }.into());
+        }
+        if self.version >= super::STOPS_IN_HANDS_SINCE {
+            no_alert(session)?;
         }
 
         // From here it is called off.

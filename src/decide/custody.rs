@@ -230,6 +230,9 @@ impl Case<'_> {
         let mut calculation = update(before.clone());
         if !after.portions().contains_key(&dispensing) {
             calculation.open -= 1;
+            if calculation.open == 0 {
+                calculation.in_hands_since = None;
+            }
         }
         draft.change(Change::PutCalculation(name.0, calculation));
     }

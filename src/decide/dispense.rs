@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::authority::{DISPENSERS, HOLDERS};
 use super::session::touch_session;
-use super::treatment::{before_limit, open_session, read_enough, said};
+use super::treatment::{before_limit, no_alert, open_session, read_enough, said};
 use super::{Case, Draft, Signer};
 use crate::command::DispenseCommand;
 use crate::course::{Met, Session, before_dose};
@@ -12,7 +12,7 @@ use crate::names::{CalculationName, DispensingName, VialName};
 use crate::pb::v1::{FlagKind, outcome};
 use crate::refusal::{Refusal, TreatmentRefusal};
 use crate::state::{Calculation, Change, Check};
-use crate::time::Date;
+use crate::time::{Date, Timestamp};
 use crate::units::Amount;
 use crate::vial::{Handover, Standing, Vial};
 use crate::wire::dispensing_to_wire;
@@ -74,7 +74,7 @@ impl Case<'_> {
         let after = after?;
         let portion = after.portions().get(&name).expect("it was just handed out").clone();
         let calculation = match calculation {
-            Some((name, before)) => Some((name, handed_out(before, portion.amount)?)),
+            Some((name, before)) => Some((name, handed_out(before, portion.amount, self.now)?)),
             None => None,
         };
 
@@ -186,10 +186,7 @@ impl Case<'_> {
     /// allow it.
     fn session_ready(&self, calculation: &Calculation) -> Result<(), Refusal> {
         let Some(session) = self.session_of(calculation) else { return Ok(()) };
-        if let Some(alert) = session.alerts.first() {
-            let action = alert.action.clone();
-            return Err(TreatmentRefusal::AlertOpen { alert: alert.name, action }.into());
-        }
+        no_alert(session)?;
         if session.first_dose.is_some() {
             return Ok(());
         }
@@ -234,10 +231,19 @@ fn checked(name: CalculationName, calculation: &Calculation) -> Result<(), Refus
 }
 
 /// The calculation with so much more handed out against it.
-fn handed_out(calculation: &Calculation, amount: Amount) -> Result<Calculation, Refusal> {
+fn handed_out(
+    calculation: &Calculation,
+    amount: Amount,
+    now: Timestamp,
+) -> Result<Calculation, Refusal> {
     let dispensed = calculation
         .dispensed
         .checked_add(amount)
         .map_err(|error| Refusal::NotCalculable(error.to_string()))?;
-    Ok(Calculation { dispensed, open: calculation.open + 1, ..calculation.clone() })
+    Ok(Calculation {
+        dispensed,
+        open: calculation.open + 1,
+        in_hands_since: calculation.in_hands_since.or(Some(now)),
+        ..calculation.clone()
+    })
 }

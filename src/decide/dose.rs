@@ -45,6 +45,7 @@ impl Case<'_> {
             dispensed: worked.amount.zero(),
             administered: worked.amount.zero(),
             open: 0,
+            in_hands_since: None,
             by: signer.name.clone(),
             session: inputs.session,
             passed: worked.passed,

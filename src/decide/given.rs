@@ -10,7 +10,7 @@ use crate::names::SessionName;
 use crate::pb::v1::FlagKind;
 use crate::state::{Calculation, Change, LOOK_BACK_DAYS, PatientRecord};
 use crate::time::Timestamp;
-use crate::units::{Mass, Quantity, Rational};
+use crate::units::{Mass, Quantity, Rational, Span};
 use crate::vial::{Portion, Vial};
 
 impl Case<'_> {
@@ -67,9 +67,7 @@ impl Case<'_> {
                 texts.push(format!("given although {refusal}"));
             }
         }
-        if let Some(alert) = session.alerts.first() {
-            texts.push(format!("given while {} was open", alert.name));
-        }
+        texts.extend(self.against_alert(session, act, plan.monitoring.late_after));
         let protocol = session.protocol.id().parse().ok();
         let rule = protocol
             .and_then(|id| record.formulary.protocol(&id))
@@ -84,6 +82,29 @@ impl Case<'_> {
             texts.push(text);
         }
         texts
+    }
+
+    /// An alert that is still open and that should have kept this from being begun, or from going on. Whoever is alone
+    /// has as long to stop an infusion as to make an observation that is due.
+    fn against_alert(
+        &self,
+        session: &Session,
+        act: &AdministrationCommand,
+        time_to_stop: Span,
+    ) -> Option<String> {
+        if self.version < super::STOPS_IN_HANDS_SINCE {
+            return session
+                .alerts
+                .first()
+                .map(|alert| format!("given while {} was open", alert.name));
+        }
+        let alert = session.alerts.iter().min_by_key(|alert| alert.observed)?;
+        let (name, observed) = (alert.name, alert.observed);
+        if observed <= act.start {
+            return Some(format!("begun while {name} was open"));
+        }
+        (act.end.micros_since(observed) > super::span_micros(time_to_stop))
+            .then(|| format!("went on until {}, {name} was open since {observed}", act.end))
     }
 
     /// The course with what was given in its session so far.

@@ -4,15 +4,16 @@ use super::authority::{LICENSED, PRESCRIBERS, TREATERS};
 use super::treatment::open_session;
 use super::{Case, Draft, Signer};
 use crate::command::{
-    AcknowledgeCommand, EffectCommand, EffectSubject, FormCommand, ObservationCommand,
-    ReadingCommand,
+    AcknowledgeCommand, Act, EffectCommand, EffectSubject, FormCommand, ObservationCommand,
+    ReadingCommand, WasteCommand, WasteSource,
 };
 use crate::course::{Course, Effect, Observed, OpenAlert, Session, late};
 use crate::formulary::{Formulary, Measure, MeasureId};
-use crate::names::{AlertName, CourseName, EffectName};
+use crate::names::{AlertName, CalculationName, CourseName, EffectName, SessionName};
 use crate::pb::v1::{self, FlagKind, outcome};
 use crate::refusal::{Refusal, TreatmentRefusal};
 use crate::state::Change;
+use crate::time::Timestamp;
 use crate::wire::{alert_to_wire, date_to_wire, effect_kind_from_wire, effect_to_wire};
 
 impl Case<'_> {
@@ -39,7 +40,8 @@ impl Case<'_> {
         // From here the observation is accepted.
         let mut flags = Vec::new();
         let mut alerts: Vec<OpenAlert> = Vec::new();
-        for (criterion, value) in session.stops(&plan.monitoring, &observed) {
+        let since = self.stops_since(session);
+        for (criterion, value) in session.stops(&plan.monitoring, &observed, since) {
             let met = crate::course::Met { criterion, value };
             flags.push((FlagKind::StopCriterion, met.to_string()));
             // One that is open already is not raised again: it still waits for a prescriber.
@@ -53,6 +55,7 @@ impl Case<'_> {
                 measure: criterion.measure.id.clone(),
                 value,
                 unit: criterion.measure.unit.clone(),
+                observed: observed.at,
                 limit: criterion.bound.to_string(),
                 action: criterion.action.clone(),
             });
@@ -75,6 +78,37 @@ impl Case<'_> {
         session.alerts.extend(alerts);
         draft.change(Change::PutSession(Box::new(session)));
         Ok(draft)
+    }
+
+    /// From when on the stop criteria of a session count. A dose counts as soon as it is handed out, by the server's
+    /// clock; the device on which a reading is dated may be behind it.
+    fn stops_since(&self, session: &Session) -> Option<Timestamp> {
+        let in_hands = self.state.dose_in_hands_since(session);
+        let in_hands = in_hands.filter(|_| self.version >= super::STOPS_IN_HANDS_SINCE);
+        let skewed = |since: Timestamp| since.checked_add_micros(-super::CLOCK_SKEW);
+        session.watched_since(in_hands.map(|since| skewed(since).unwrap_or(since)))
+    }
+
+    /// The session that a request is about, whether it names it or what belongs to it. A request that is refused may
+    /// name what is not there.
+    pub(super) fn session_asked_about(&self) -> Option<SessionName> {
+        let dispensing = match &self.command.act {
+            Act::Dispense(act) => return self.session_calculated(act.calculation?),
+            Act::CheckDose(act) => return self.session_calculated(act.calculation),
+            Act::AcknowledgeAlert(act) => {
+                return self.state.session_of_alert(act.alert).map(|session| session.name);
+            }
+            Act::Administer(act) => act.dispensing,
+            Act::Waste(WasteCommand { source: WasteSource::Dispensing(name), .. }) => *name,
+            Act::Return(act) => act.dispensing,
+            act => return act.session(),
+        };
+        let portion = self.state.vial_of_dispensing(dispensing)?.portions().get(&dispensing)?;
+        self.session_calculated(portion.calculation?)
+    }
+
+    fn session_calculated(&self, calculation: CalculationName) -> Option<SessionName> {
+        self.state.calculation(calculation.0)?.session
     }
 
     pub(super) fn acknowledge(

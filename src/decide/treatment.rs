@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::dose::{Sum, question_stops};
 use super::soft::SoftLimits;
 use crate::command::{DoseInputs, Override};
-use crate::course::{BeforeDose, Course, Met, Session, Windowed, before_dose};
+use crate::course::{BeforeDose, Course, Met, OpenAlert, Session, Windowed, before_dose};
 use crate::formulary::{Phase, Plan, Protocol, QuestionWeight};
 use crate::pb::v1::{self, Answer, OverrideReason};
 use crate::refusal::{Refusal, TreatmentRefusal};
@@ -180,10 +180,7 @@ fn ready<'a>(
     plan: &'a Plan,
     now: Timestamp,
 ) -> Result<BeforeDose<'a>, Refusal> {
-    if let Some(alert) = session.alerts.first() {
-        let action = alert.action.clone();
-        return Err(TreatmentRefusal::AlertOpen { alert: alert.name, action }.into());
-    }
+    no_alert(session)?;
     if let Some(calculation) = session.calculation {
         // What was wasted before anything of it was given, or brought back, is no dose.
         let in_hands = state.calculation(calculation.0).is_some_and(|it| it.open > 0);
@@ -194,6 +191,16 @@ fn ready<'a>(
     let before = before_dose(session, &plan.monitoring, now);
     read_enough(&before, plan)?;
     Ok(before)
+}
+
+/// No alert of the session waits for a prescriber.
+pub(super) fn no_alert(session: &Session) -> Result<(), Refusal> {
+    match session.alerts.first() {
+        None => Ok(()),
+        Some(OpenAlert { name, action, .. }) => {
+            Err(TreatmentRefusal::AlertOpen { alert: *name, action: action.clone() }.into())
+        }
+    }
 }
 
 /// Everything that must be read before a dose was read.

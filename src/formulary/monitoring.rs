@@ -52,7 +52,7 @@ words! {
     CriterionWhen "a time of a criterion" {
         /// Before a dose: met, it stops or needs a reason.
         Before = "before",
-        /// From the first administration on: met, its action is due.
+        /// From the first dose on, from the moment it is handed out: met, its action is due.
         During = "during",
         /// Before the patient leaves: met, the patient stays.
         Discharge = "discharge",

@@ -249,7 +249,10 @@ impl<'s> History<'s> {
             if let Some((plan, record)) = plan.zip(record) {
                 let id = plan.phase(&session.phase).map(|(_, phase)| phase.protocol.clone());
                 self.session.protocol = id.map(|id| format!("protocols/{id}")).unwrap_or_default();
-                let items = schedule(&session, &plan.monitoring, ended.unwrap_or(now));
+                let open = self.state.session(name).filter(|open| open.first_dose.is_none());
+                let in_hands = open.and_then(|open| self.state.dose_in_hands_since(open));
+                self.session.dose_in_hands_time = in_hands.map(timestamp_to_wire);
+                let items = schedule(&session, in_hands, &plan.monitoring, ended.unwrap_or(now));
                 // What was not due yet when the patient left was never asked for.
                 let asked = |item: &&crate::course::Due| {
                     ended.is_none() || item.state != DueState::Upcoming

@@ -45,7 +45,9 @@ pub(super) fn patient(name: &PatientName, record: &PatientRecord) -> v1::Patient
 pub(super) fn open_session(state: &State, session: &Session, now: Timestamp) -> v1::SessionSummary {
     let (_, plan) = state.plan_of_session(session);
     let monitoring = &plan.monitoring;
-    let wanted = schedule(session, monitoring, now);
+    let in_hands_since =
+        state.dose_in_hands_since(session).filter(|_| session.first_dose.is_none());
+    let wanted = schedule(session, in_hands_since, monitoring, now);
     let wanted = wanted.iter().filter(|due| matches!(due.state, DueState::Due | DueState::Overdue));
     let mut keeps = Vec::new();
     if session.first_dose.is_some() {
@@ -70,6 +72,7 @@ pub(super) fn open_session(state: &State, session: &Session, now: Timestamp) -> 
         keeps_from_discharge: keeps,
         form_due_date: None,
         form_overdue: false,
+        dose_in_hands_time: in_hands_since.map(timestamp_to_wire),
     }
 }
 
@@ -102,6 +105,7 @@ pub(super) fn past_session(
         keeps_from_discharge: Vec::new(),
         form_due_date: due.map(date_to_wire),
         form_overdue: due.is_some_and(|due| state.day_of(now) > due),
+        dose_in_hands_time: None,
     }
 }
 

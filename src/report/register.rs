@@ -15,7 +15,7 @@ use prost::Message as _;
 use super::markup::Markup;
 use super::moments::{SiteTime, moment};
 use super::page::{cell, facts, flowing, glance, header, page, paragraph, remark, section, table};
-use super::words::{or_none, person, word};
+use super::words::{or_none, person, plain, word};
 use crate::pb::v1::{self, outcome};
 use people::People;
 use vial::{Vials, standing};
@@ -111,7 +111,7 @@ fn look_at(
         refusals.push(row(&refusal.reason, &refusal.message));
     }
     for flag in &outcome.flags {
-        flags.push(row(&word(flag.kind().as_str_name(), "FLAG_KIND"), &flag.message));
+        flags.push(row(&word(flag.kind().as_str_name(), "FLAG_KIND"), &plain(&flag.message)));
     }
 }
 

@@ -103,11 +103,19 @@ impl<'a> View<'a> {
             ("Drug", plan.drug.clone()),
             ("Protocol", session.protocol.clone()),
             ("Began", self.time.full(self.start)),
-            ("First dose", self.at(session_dose_time(session))),
+            ("First dose", self.first_dose_or_in_hands()),
             ("Ended", self.at_and_after(session.end_time.as_ref())),
             ("Rules since", format!("entries/{}", session.formulary_entry)),
         ]));
         opening
+    }
+
+    fn first_dose_or_in_hands(&self) -> String {
+        let in_hands = self.at(self.input.session.dose_in_hands_time.as_ref());
+        if in_hands.is_empty() {
+            return self.at(session_dose_time(self.input.session));
+        }
+        format!("not recorded; in somebody's hands since {in_hands}")
     }
 
     fn glance(&self) -> Markup {

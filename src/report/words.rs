@@ -10,6 +10,9 @@ use crate::wire::{date_from_wire, quantity_from_wire};
 /// What stands where there is nothing to say.
 pub(super) const NONE: &str = "–";
 
+/// What the names of the reasons begin with on the wire.
+const OVERRIDE_REASON: &str = "OVERRIDE_REASON";
+
 /// A quantity as it is printed for people: `36.25 mg`, `1,000 mL`; nothing where there is none.
 #[must_use]
 pub fn quantity(wire: Option<&v1::Quantity>) -> String {
@@ -42,6 +45,22 @@ pub(super) fn person(people: &BTreeMap<String, String>, name: &str) -> String {
         Some(display) if !name.is_empty() => format!("{display} ({name})"),
         _ => name.to_owned(),
     }
+}
+
+/// What the rules wrote, in plain words: `Mood 1 {score} is above 0; OVERRIDE_REASON_VALUE_CONFIRMED` becomes `Mood 1 is
+/// above 0; value confirmed`. The rules' own words never change, so they keep the units and codes of the wire.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let text = text.replace(" {score}", "").replace("mm[Hg]", "mmHg");
+    let mut parts = text.split(OVERRIDE_REASON);
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|letter: char| !letter.is_ascii_uppercase() && letter != '_');
+        let (code, rest) = part.split_at(end.unwrap_or(part.len()));
+        plain.push_str(&word(code, ""));
+        plain.push_str(rest);
+    }
+    plain
 }
 
 /// The words of an enum's value without its prefix: `dose stopped`; nothing where it is not set.
@@ -88,7 +107,7 @@ pub fn actions(effect: &v1::AdverseEffect) -> String {
 pub fn state(state: v1::SessionState) -> &'static str {
     match state {
         v1::SessionState::Unspecified => "not recorded",
-        v1::SessionState::Open => "open, nothing given yet",
+        v1::SessionState::Open => "open, nothing recorded as given",
         v1::SessionState::Monitored => "dose given, being watched",
         v1::SessionState::Discharged => "discharged",
         v1::SessionState::Cancelled => "called off, nothing given",
@@ -182,6 +201,14 @@ mod tests {
         let actions = both.map(i32::from).to_vec();
         let found = v1::AdverseEffect { actions, ..Default::default() };
         assert_eq!(super::actions(&found), "dose stopped, emergency called");
+    }
+
+    #[test]
+    fn what_the_rules_wrote_is_said_in_plain_words() {
+        let written = "Mood 1 {score} is above 0; 150 mm[Hg]: OVERRIDE_REASON_VALUE_CONFIRMED (well), OVERRIDE_REASON_URGENT";
+        let said = "Mood 1 is above 0; 150 mmHg: value confirmed (well), urgent";
+        assert_eq!(plain(written), said);
+        assert_eq!(plain("1 {device} is left"), "1 {device} is left");
     }
 
     #[test]

@@ -141,6 +141,12 @@ impl State {
             .expect("a formulary that a session began under stays in the state")
     }
 
+    /// Since when the dose of a session is in somebody's hands: handed out, and neither given, wasted nor brought back.
+    #[must_use]
+    pub fn dose_in_hands_since(&self, session: &Session) -> Option<Timestamp> {
+        session.calculation.and_then(|name| self.calculation(name.0)?.in_hands_since)
+    }
+
     /// A plan of the formulary in force.
     #[must_use]
     pub fn plan(&self, id: &PlanId) -> Option<&Arc<Plan>> {

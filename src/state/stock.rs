@@ -35,6 +35,8 @@ pub struct Calculation {
     pub administered: Amount,
     /// Dispensings against it that are not settled.
     pub open: u32,
+    /// Since when there are such; nothing while there are none.
+    pub in_hands_since: Option<Timestamp>,
     /// Who worked it out.
     pub by: PersonName,
     /// The session that it is for.

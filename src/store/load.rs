@@ -19,7 +19,7 @@ use crate::tlog::{
 };
 
 /// Version of the state's serialised form. Raised with every change to what [`State`] is made of.
-const STATE_FORMAT: u32 = 3;
+const STATE_FORMAT: u32 = 4;
 
 /// What the ledger's file amounts to.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ mod records;
 
 use vialedger::formulary;
 use vialedger::pb::v1::{self, Answer, FlagKind, OverrideReason};
+use vialedger::wire::{timestamp_from_wire, timestamp_to_wire};
 
 use crate::requests::{
     KETAMINE, answers_but, calculate, discharge, infusion, observe, passing, quantity, start,
@@ -272,6 +273,51 @@ async fn h11_early_discharge() {
     for unmet in ["151 mm[Hg] is above 140", "is above 0", "no responsible adult", "not to drive"] {
         assert!(no.message.contains(unmet), "{unmet}: {no:?}");
     }
+    ward.close().await;
+}
+
+/// An infusion is recorded when it has ended. Nobody waits for that to be watched.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_infusion_is_watched_while_it_runs() {
+    let (mut ward, patient, course) = clinic().await;
+    let session = ward.begin(&induction(&patient, &course)).await;
+    let dose = ward.calculated("cleo", infusion(&patient, &session, ward.now(), "0.5 mg/kg")).await;
+    let dispensing = ward.dispensed(&dose).await;
+    let start = ward.now();
+    ward.pass(16);
+    // The board asks for the observation that is due, and says from when it counts.
+    let board = ward.asks("nina", v1::ListSessionsRequest::default()).await.sessions;
+    let since = timestamp_from_wire(&board[0].dose_in_hands_time.unwrap()).unwrap();
+    assert!(since.micros_since(start) < 1_000_000, "{board:?}");
+    let due: Vec<_> = board[0].wanted.iter().map(|it| (it.state(), it.due_time)).collect();
+    let quarter = since.checked_add_micros(15 * 60_000_000).unwrap();
+    assert_eq!(due, [(v1::DueState::Due, Some(timestamp_to_wire(quarter)))]);
+    ward.pass(5);
+    let board = ward.asks("nina", v1::ListSessionsRequest::default()).await.sessions;
+    assert_eq!(board[0].wanted[0].state(), v1::DueState::Overdue, "{board:?}");
+
+    let low = observe(&session, ward.now(), &well_but(&[("spo2", 85)]));
+    let done = ward.does("nina", low).await;
+    assert_eq!(done.flags(), [FlagKind::StopCriterion], "no alert while the infusion runs");
+    let board = ward.asks("nina", v1::ListSessionsRequest::default()).await.sessions;
+    assert_eq!(board[0].open_alerts.len(), 1, "{board:?}");
+    let shown = ward.session(&session).await.session.unwrap();
+    assert_eq!(shown.state(), v1::SessionState::Open);
+    assert!(shown.dose_in_hands_time.is_some() && shown.schedule.len() > 3, "{shown:?}");
+
+    // Nina stops it; what it was is recorded, and nothing is held against her.
+    let act = v1::RecordAdministrationRequest {
+        dispensing,
+        patient: patient.clone(),
+        amount: Some(quantity("2 mL")),
+        start_time: Some(timestamp_to_wire(start)),
+        end_time: Some(timestamp_to_wire(ward.now())),
+        ..Default::default()
+    };
+    assert_eq!(ward.does("nina", act).await.flags(), []);
+    let shown = ward.session(&session).await.session.unwrap();
+    assert_eq!(shown.state(), v1::SessionState::Monitored);
+    assert_eq!(shown.dose_in_hands_time, None, "from now on the true start counts");
     ward.close().await;
 }
 

@@ -18,6 +18,7 @@ mod custody;
 mod doses;
 mod forge;
 mod histories;
+mod infusions;
 mod insider;
 mod precedence;
 mod refusals;

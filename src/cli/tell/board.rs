@@ -1,7 +1,7 @@
 //! The board: every open session with what is wanted now, and the forms that are to be sent.
 
 use super::session;
-use crate::cli::output::{Tone, date, local_times, table};
+use crate::cli::output::{Tone, date, plainly, table};
 use crate::pb::v1;
 
 /// Seconds in a minute.
@@ -45,25 +45,29 @@ fn loud(open: &[&v1::SessionSummary], now: &prost_types::Timestamp) -> Vec<Strin
 
 fn open_table(open: &[&v1::SessionSummary], now: &prost_types::Timestamp) -> String {
     let rows = open.iter().map(|it| {
-        let since = match &it.first_dose_time {
-            None => "no dose yet".to_owned(),
-            Some(first) => format!("{} min ago", minutes(first, now)),
+        let since = match (&it.first_dose_time, &it.dose_in_hands_time) {
+            (Some(first), _) => format!("{} min ago", minutes(first, now)),
+            (None, Some(held)) => {
+                format!("in hands since\n{} min, start\nnot recorded", minutes(held, now))
+            }
+            (None, None) => "no dose yet".to_owned(),
         };
         let of = |state: v1::DueState| {
             let items = it.wanted.iter().filter(|due| due.state() == state);
             items.map(|due| wanted(due, now)).collect::<Vec<_>>().join("\n")
         };
-        let due = match (of(v1::DueState::Due), &it.first_dose_time) {
-            (due, None) if due.is_empty() => {
+        let watched = it.first_dose_time.is_some() || it.dose_in_hands_time.is_some();
+        let due = match of(v1::DueState::Due) {
+            due if due.is_empty() && !watched => {
                 "all that is needed before the dose was read".to_owned()
             }
-            (due, _) => due,
+            due => due,
         };
         let alerts = it.open_alerts.iter().map(|met| met.name.as_str()).collect::<Vec<_>>();
         let home = match (&it.first_dose_time, it.keeps_from_discharge.as_slice()) {
             (None, _) => String::new(),
             (Some(_), []) => "may go home".to_owned(),
-            (Some(_), unmet) => local_times(&unmet.join("\n")),
+            (Some(_), unmet) => plainly(&unmet.join("\n")),
         };
         [
             format!("{}\n{}", it.name, it.patient),
@@ -131,6 +135,21 @@ mod tests {
         for part in ["58 min ago", "in 2 min: systolic", "only 58 min since"] {
             assert!(text.contains(part), "{part:?} in {text}");
         }
+    }
+
+    #[test]
+    fn a_dose_in_hands_is_watched_before_it_is_recorded() {
+        let session = v1::SessionSummary {
+            name: "sessions/32".into(),
+            dose_in_hands_time: Some(at(0)),
+            wanted: vec![due(15, v1::DueState::Overdue)],
+            ..Default::default()
+        };
+        let text = text(&[session], &at(21 * MINUTE));
+        for part in ["OVERDUE since 6 min: systolic", "in hands since", "21 min, start"] {
+            assert!(text.contains(part), "{part:?} in {text}");
+        }
+        assert!(!text.contains("before the dose was read"), "{text}");
     }
 
     #[test]

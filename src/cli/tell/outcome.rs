@@ -2,7 +2,7 @@
 
 use super::capitalised;
 use super::session::alert;
-use crate::cli::output::{Tone, date, local_times, moment, table};
+use crate::cli::output::{Tone, date, moment, plainly, table};
 use crate::cli::words;
 use crate::pb::v1;
 use crate::pb::v1::outcome::Result as Made;
@@ -67,7 +67,7 @@ pub(super) fn more(made: &Made) -> Option<String> {
         Made::Observation(it) if !it.alerts.is_empty() => Some(alerting(it)),
         Made::Discharge(it) if !it.unmet.is_empty() => {
             let said = capitalised(&headline(made));
-            let unmet = it.unmet.iter().map(|unmet| format!("\n  {}", local_times(unmet)));
+            let unmet = it.unmet.iter().map(|unmet| format!("\n  {}", plainly(unmet)));
             Some(format!("{}{}", Tone::Bad.paint(&said), unmet.collect::<String>()))
         }
         Made::DoseCheck(it) => Some(check(it)),

@@ -1,7 +1,7 @@
 //! Sessions: one with everything that belongs to it, and several in a line each.
 
 use super::balances;
-use crate::cli::output::{Tone, date, fields, local_times, moment, quantity, table};
+use crate::cli::output::{Tone, date, fields, moment, plainly, quantity, table};
 use crate::cli::words;
 use crate::pb::v1;
 use crate::report::{actions, effect, reading, reading_unit, severity, state};
@@ -64,6 +64,7 @@ pub(in crate::cli) fn one(session: &v1::Session, plan: &v1::Plan) -> String {
         ("Plan", &protocol),
         ("Began", &began),
         ("Dose", &dose(session)),
+        ("In hands", &in_hands(session)),
         ("Checked by", &session.checked_by),
         ("Ended", &ended(session)),
         ("Form", &form(session)),
@@ -108,6 +109,14 @@ fn dose(session: &v1::Session) -> String {
     let (mass, amount) =
         (quantity(dose.measured_dose.as_ref()), quantity(dose.measured_amount.as_ref()));
     format!("{name} by {by}: {mass} in {amount}")
+}
+
+fn in_hands(session: &v1::Session) -> String {
+    let since = moment(session.dose_in_hands_time.as_ref());
+    if since.is_empty() {
+        return since;
+    }
+    format!("since {since}, not recorded as given; the schedule counts from there")
 }
 
 fn ended(session: &v1::Session) -> String {
@@ -242,7 +251,7 @@ pub(super) fn effects(effects: &[v1::AdverseEffect]) -> String {
 fn flags(session: &v1::Session) -> String {
     let lines = session.flags.iter().map(|flag| {
         let refused = if flag.refusal { "REFUSED " } else { "" };
-        let line = format!("{}: {refused}{}", flag.entry, local_times(&flag.message));
+        let line = format!("{}: {refused}{}", flag.entry, plainly(&flag.message));
         if flag.refusal { Tone::Bad.paint(&line) } else { line }
     });
     lines.collect::<Vec<_>>().join("\n")

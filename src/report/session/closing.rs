@@ -5,7 +5,7 @@ use crate::pb::v1;
 use crate::report::markup::Markup;
 use crate::report::moments::moment;
 use crate::report::page::{alarm, bold, cell, facts, paragraph, remark, table};
-use crate::report::words::{adds_up, date, or_none, quantity, read, sum, word, yes};
+use crate::report::words::{adds_up, date, or_none, plain, quantity, read, sum, word, yes};
 use crate::units::Rational;
 use crate::wire::date_from_wire;
 
@@ -76,7 +76,8 @@ pub(super) fn discharge(view: &View<'_>) -> Markup {
         let who = if discharge.approved_by.is_empty() { approved } else { view.person(&approved) };
         let words =
             format!("LEFT BEFORE THE RULES ALLOWED IT, approved by {who}. What was not met:");
-        found.add(&alarm(&words, &discharge.unmet));
+        let unmet: Vec<String> = discharge.unmet.iter().map(|unmet| plain(unmet)).collect();
+        found.add(&alarm(&words, &unmet));
     }
     let minutes = discharge.minutes_since_first_dose;
     let least = view.monitoring.discharge_minutes;
@@ -121,7 +122,7 @@ pub(super) fn flags(view: &View<'_>) -> Markup {
         .iter()
         .map(|flag| {
             let kind = if flag.refusal { bold("REFUSED") } else { cell("flag") };
-            vec![cell(&flag.entry), kind, cell(&flag.message)]
+            vec![cell(&flag.entry), kind, cell(&plain(&flag.message))]
         })
         .collect();
     table(&["Entry", "", "In words"], &rows, "Nothing is flagged and nothing was refused.")

@@ -111,6 +111,9 @@ async fn h17_drawn_beyond_the_content_or_a_single_dose_vial_shared() {
     let act = ward.dispensing(&dose, Some(quantity("20.1 mL")));
     let no = ward.tries("ada", act).await;
     assert_eq!((no.reason.as_str(), no.entry.is_some()), ("OVER_DRAW", true));
+    let shown = ward.session(&session).await.session.unwrap();
+    let attempts: Vec<_> = shown.flags.iter().filter(|flag| flag.refusal).collect();
+    assert!(attempts.len() == 1 && attempts[0].message.starts_with("OVER_DRAW"), "{attempts:?}");
     ward.receive(STRONG, "S1", 1).await;
     let inputs = v1::DoseInputs {
         product: STRONG.into(),

@@ -18,6 +18,8 @@ pub(crate) struct Session {
     /// When the first dose began.
     first: Option<i64>,
     alerts: BTreeSet<String>,
+    /// When its newest dispensing was, as long as nothing has become of it.
+    in_hands: Option<i64>,
     /// The calculation by which something was given.
     dose: Option<String>,
     /// Nanograms of drug.
@@ -94,10 +96,7 @@ impl Recount {
             }
             Made::Dispensing(dispensing) => self.dispensed(entry, &dispensing),
             Made::Administration(given) => self.given(entry, &given),
-            Made::Observation(seen) => {
-                let session = self.open(&seen.session);
-                session.alerts.extend(seen.alerts.into_iter().map(|alert| alert.name));
-            }
+            Made::Observation(seen) => self.observed(entry, seen),
             Made::AlertAcknowledged(seen) => {
                 let session = self.open(&seen.session);
                 assert!(session.alerts.remove(&seen.alert), "an alert that was not open");
@@ -105,10 +104,43 @@ impl Recount {
             Made::SessionCancelled(cancelled) => {
                 let session = self.open(&cancelled.session);
                 assert!(session.first.is_none(), "called off after a dose");
+                assert!(session.alerts.is_empty(), "called off with an alert open");
                 session.over = true;
             }
             Made::Discharge(discharge) => self.went_home(entry, &discharge),
+            Made::Waste(_) => {
+                let source = request::<v1::RecordWasteRequest>(entry).source;
+                if let Some(v1::record_waste_request::Source::Dispensing(name)) = source {
+                    self.settled(&name);
+                }
+            }
+            Made::VialReturned(_) => {
+                self.settled(&request::<v1::ReturnVialRequest>(entry).dispensing);
+            }
             _ => {}
+        }
+    }
+
+    /// Whoever is hardly awake with the drug in the body, or about to have it, raises an alert.
+    fn observed(&mut self, entry: &v1::Entry, seen: v1::Observation) {
+        let asked = request::<v1::RecordObservationRequest>(entry);
+        let at = micros(asked.observed_time.as_ref());
+        let deep = asked.readings.iter().any(|it| it.measure == "moaa-s" && it.value < 3);
+        let session = self.open(&seen.session);
+        session.alerts.extend(seen.alerts.into_iter().map(|alert| alert.name));
+        let watched = session.first.or(session.in_hands).is_some_and(|since| at >= since);
+        if !(deep && watched) {
+            return;
+        }
+        assert!(!session.alerts.is_empty(), "nobody was called");
+        if session.first.is_none() {
+            self.met.insert("watched with the dose in hands".to_owned());
+        }
+    }
+
+    fn settled(&mut self, dispensing: &str) {
+        if let Some((session, _)) = self.of_dispensing(dispensing) {
+            session.in_hands = None;
         }
     }
 
@@ -142,6 +174,7 @@ impl Recount {
         assert!(session.alerts.is_empty(), "dispensed with an alert open");
         let other = session.dose.as_ref().filter(|dose| **dose != asked.dose_calculation);
         assert_eq!(other, None, "dispensed for a second dose");
+        session.in_hands = Some(micros(entry.recorded_time.as_ref()));
         self.held.insert(dispensing.name.clone(), asked.dose_calculation);
     }
 
@@ -155,6 +188,7 @@ impl Recount {
         let asked = request::<v1::RecordAdministrationRequest>(entry);
         let Some((session, dose)) = self.of_dispensing(&given.dispensing) else { return };
         assert_eq!(session.dose.get_or_insert_with(|| dose.clone()), &dose, "two doses");
+        session.in_hands = None;
         let start = micros(asked.start_time.as_ref());
         session.first = Some(session.first.map_or(start, |first| first.min(start)));
         let dose = quantity_from_wire(given.dose.as_ref().unwrap()).unwrap().to_base().unwrap();

@@ -12,7 +12,7 @@ use crate::course::{
 use crate::requests::{
     KETALAR, SPRAVATO, administer, after, approve, at, cut, dispense, emergency, q,
 };
-use crate::support::{Book, DAY, MINUTE, calculation, dispensing, publish, vial};
+use crate::support::{Book, DAY, MINUTE, SECOND, calculation, dispensing, publish, vial};
 
 /// What was answered since.
 fn say<R>(ready: &mut Ready<R>, question: &str, given: Answer) {
@@ -80,6 +80,7 @@ fn a_dose_in_a_session() {
         book.act("nia", cancel(&over)).unwrap();
         let session = started(&mut book, &course, INDUCTION);
         well(&mut book, &session);
+        book.wait(3 * MINUTE);
         let mut inputs = infusion(&session, book.now);
         inputs.syringe = q("10 mL");
         Ready { book, who: "pat", request: calculate(inputs) }
@@ -99,8 +100,7 @@ fn a_dose_in_a_session() {
         }),
         fault("VITALS_MISSING", "readings", |ready| ready.book.wait(61 * MINUTE)),
         fault("VITALS_OUTSIDE", "readings", |ready| {
-            let (session, now) = (inputs(ready).session.clone(), ready.book.now);
-            ready.book.act("nia", observe(&session, now, &[("systolic", 181)])).unwrap();
+            read_before(ready, "systolic", 181);
         }),
         fault("EXPECTED_SIZE_STALE", "size", |ready| ready.request.expected_size = Some(3)),
         fault("UNKNOWN_RESOURCE", "product", |ready| {
@@ -147,6 +147,13 @@ fn a_dose_in_a_session() {
     assert!(try_all(ready, &with_header(own)) > 250);
 }
 
+/// Reads long enough ago for no reading of somebody who has the drug, should a dose be handed out.
+fn read_before(ready: &mut Ready<v1::CalculateDoseRequest>, measure: &str, value: i32) {
+    let session = inputs(ready).session.clone();
+    let before = ready.book.now.checked_add_micros(-130 * SECOND).unwrap();
+    ready.book.act("nia", observe(&session, before, &[(measure, value)])).unwrap();
+}
+
 fn inputs(ready: &mut Ready<v1::CalculateDoseRequest>) -> &mut v1::DoseInputs {
     ready.request.inputs.as_mut().unwrap()
 }
@@ -180,7 +187,7 @@ fn a_dispensing_in_a_session() {
         }),
         fault("VITALS_MISSING", "session", |ready| {
             // The readings were made a minute before the session.
-            ready.book.wait(59 * MINUTE + 58 * crate::support::SECOND);
+            ready.book.wait(59 * MINUTE + 58 * SECOND);
         }),
         fault("VITALS_OUTSIDE", "session", |ready| read(ready, 181)),
         fault("SOFT_LIMIT", "session", |ready| read(ready, 141)),
