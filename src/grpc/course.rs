@@ -100,7 +100,8 @@ impl CourseService for Handlers {
         let published = self.published();
         let record = published.state.patient_as_named(&asked);
         let record = record.ok_or(Failure::Refused(TreatmentRefusal::PatientUnknown.into()))?;
-        let age_years = self.age(&asked).await?;
+        // Of a patient who is known by two names, the age is that of the name that stays.
+        let age_years = self.age(published.state.patient_name(&asked)).await?;
         let patient = v1::Patient { age_years, ..summary::patient(&asked, record) };
         Ok(Response::new(v1::GetPatientResponse { patient: Some(patient) }))
     }

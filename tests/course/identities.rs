@@ -144,6 +144,23 @@ async fn two_ids_of_one_patient_become_one_with_one_history() {
     let alias = ward.asks("nina", v1::GetPatientRequest { name: other.clone() }).await;
     assert_eq!(alias.patient.unwrap().merged_into, main);
 
+    // Of two dates of birth that were sealed for one patient, the age is by the one under the name that stays.
+    let born = v1::Date { year: 1950, month: 5, day: 20 };
+    let third = ward.register_born("p3", "Cordelia Pemberton", born).await;
+    let age = async |name: &String| {
+        let found = ward.asks("nina", v1::GetPatientRequest { name: name.clone() }).await;
+        found.patient.unwrap().age_years
+    };
+    assert_eq!(age(&third).await, Some(76));
+    let merge = v1::MergePatientsRequest {
+        alias: third.clone(),
+        patient: main.clone(),
+        reason: "registered a third time".into(),
+        ..Default::default()
+    };
+    ward.does("cleo", merge).await;
+    assert_eq!(age(&third).await, Some(44));
+
     // A label with the old name still finds the patient.
     ward.pass_days(3);
     let session = ward.begin(&Visit { patient: &main, ..visit }).await;
