@@ -19,7 +19,8 @@ pub use course::{
 };
 pub use custody::{
     AdministrationCommand, DeliveryCommand, DeliveryLine, DispenseCommand, LineProduct,
-    MAX_CONTAINERS, MAX_LINES, ReturnCommand, Supplier, WasteCommand, WasteSource, WitnessCommand,
+    MAX_CONTAINERS, MAX_LINES, QuarantineCommand, ReturnCommand, Supplier, WasteCommand,
+    WasteSource, WitnessCommand,
 };
 pub use dose::{Answered, CheckCommand, DoseInputs, MAX_ANSWERS, Override};
 pub use header::{Header, RequestId};
@@ -86,6 +87,8 @@ pub enum Act {
     Witness(WitnessCommand),
     /// An intact vial that came back.
     Return(ReturnCommand),
+    /// A lot that is not dispensed any more.
+    Quarantine(QuarantineCommand),
     /// A dose, worked out anew by a second person.
     CheckDose(Box<CheckCommand>),
     /// A patient under a pseudonym.
@@ -166,6 +169,7 @@ impl Act {
                 given.filter_map(|(field, text)| Some((field, text.as_deref()?))).collect()
             }
             Self::Administer(act) => single("above_dose_reason", act.above_dose_reason.as_deref()),
+            Self::Quarantine(act) => vec![("reason", &act.reason)],
             Self::MergePatients(act) => vec![("reason", &act.reason)],
             Self::RecordEligibility(act) => notes("overrides.note", &act.overrides),
             Self::CloseCourse(act) => single("note", act.note.as_deref()),
@@ -215,6 +219,7 @@ impl Command {
             RequestKind::RecordWaste => custody::waste(&mut reader, bytes),
             RequestKind::Witness => custody::witness(&mut reader, bytes),
             RequestKind::ReturnVial => custody::take_back(&mut reader, bytes),
+            RequestKind::QuarantineVials => custody::quarantine(&mut reader, bytes),
             RequestKind::CheckDose => dose::check(&mut reader, bytes),
             RequestKind::RegisterPatient => course::register(&mut reader, bytes),
             RequestKind::MergePatients => course::merge(&mut reader, bytes),

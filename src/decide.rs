@@ -16,6 +16,7 @@ mod given;
 mod ledger;
 mod patient;
 mod policy;
+mod quarantine;
 mod registry;
 mod session;
 mod soft;
@@ -50,7 +51,7 @@ use crate::vial::Vial;
 ///   recorded, and its keys are nobody's. A patient who is too young or too old for a protocol, or has a
 ///   contraindication, is refused with an entry.
 /// * 3: stop criteria count as soon as a dose is in somebody's hands, and so while an infusion runs. A session with an
-///   open alert cannot be called off.
+///   open alert cannot be called off. A lot can be quarantined.
 pub const RULES_VERSION: u32 = 3;
 
 /// Since this version a calculation keeps its context.
@@ -148,6 +149,7 @@ impl Case<'_> {
             Act::Waste(act) => self.waste(&signer, act)?,
             Act::Witness(act) => self.witness(&signer, act)?,
             Act::Return(act) => self.take_back(&signer, act)?,
+            Act::Quarantine(act) => self.quarantine(&signer, act)?,
             act => self.treat(&signer, act)?,
         };
         draft.touch(&signer);

@@ -194,6 +194,20 @@ pub enum Refusal {
         /// The vial.
         vial: VialName,
     },
+    /// The vial's lot is quarantined.
+    #[error(
+        "{vial} is of lot {lot}, which is quarantined since {since}: {reason}. Put it back and take a vial of another lot"
+    )]
+    LotQuarantined {
+        /// The vial.
+        vial: VialName,
+        /// The lot.
+        lot: String,
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        reason: String,
+    },
     /// The vial is closed.
     #[error("{vial} is closed: nothing is left of it")]
     VialClosed {

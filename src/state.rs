@@ -17,7 +17,7 @@ pub use ledger::{LEDGER_AUDITS, LEDGER_KEY, LedgerKey, SelfAudit};
 pub use patients::{LOOK_BACK_DAYS, PatientRecord};
 pub use people::{KeyRecord, PersonRecord, PlaceRecord, Proposal, SiteRecord};
 pub use step::{Step, Subject};
-pub use stock::{Calculation, Check, OnHand};
+pub use stock::{Calculation, Check, OnHand, QuarantinedLot};
 
 use std::sync::Arc;
 
@@ -57,6 +57,7 @@ pub struct State {
     shelf: OrdSet<ShelfKey>,
     dispensings: OrdMap<DispensingName, VialName>,
     wastes: OrdMap<WasteName, VialName>,
+    lots: OrdMap<(ProductName, String), QuarantinedLot>,
     calculations: OrdMap<u64, Calculation>,
     calculations_by_expiry: OrdSet<(Timestamp, u64)>,
     patients: OrdMap<PatientName, Arc<PatientRecord>>,
@@ -91,6 +92,7 @@ impl State {
             shelf: OrdSet::new(),
             dispensings: OrdMap::new(),
             wastes: OrdMap::new(),
+            lots: OrdMap::new(),
             calculations: OrdMap::new(),
             calculations_by_expiry: OrdSet::new(),
             patients: OrdMap::new(),

@@ -310,6 +310,19 @@ impl Vial {
         Ok(self)
     }
 
+    /// Keeps what is in the container, or comes back to it, from being dispensed.
+    #[must_use]
+    pub fn quarantine(mut self) -> Self {
+        self.quarantined = true;
+        self
+    }
+
+    /// Whether nothing of it is to be dispensed, wherever it is.
+    #[must_use]
+    pub fn quarantined(&self) -> bool {
+        self.quarantined
+    }
+
     fn take_from_portion(
         &mut self,
         dispensing: DispensingName,

@@ -126,6 +126,7 @@ fn describe(outcome: &v1::Outcome) -> String {
         Some(R::Waste(it)) => format!("{} of {} wasted", quantity(it.amount.as_ref()), it.vial),
         Some(R::WasteWitnessed(it)) => format!("{} witnessed", it.waste),
         Some(R::VialReturned(it)) => format!("{} returned", it.vial),
+        Some(R::LotQuarantined(it)) => format!("{} vials of a lot quarantined", it.vials),
         Some(R::PatientRegistered(_)) => "a patient registered".to_owned(),
         Some(R::PatientsMerged(_)) => "two patients merged".to_owned(),
         Some(R::IdentityOpened(_)) => "an identity opened".to_owned(),

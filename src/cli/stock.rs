@@ -23,6 +23,24 @@ pub enum StockCommand {
     Receive(Box<ReceiveArgs>),
     /// List what is on hand, by place and product
     List(BalancesArgs),
+    /// Quarantine a lot, such as after a recall: nothing of it is dispensed any more
+    Quarantine(QuarantineArgs),
+}
+
+/// A lot and why.
+#[derive(Args, Debug)]
+pub struct QuarantineArgs {
+    /// The product
+    #[arg(long, value_parser = parse::product)]
+    product: String,
+    /// The lot, as on the label
+    #[arg(long, value_parser = parse::lot)]
+    lot: String,
+    /// Why, such as the number of the recall notice
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    recording: Recording,
 }
 
 /// A delivery: one line by options, or several in a file.
@@ -156,6 +174,11 @@ pub(super) async fn stock(command: StockCommand, desk: &Desk) -> Result<(), CliE
     match command {
         StockCommand::Receive(args) => receive(*args, &Session::open(desk).await?).await,
         StockCommand::List(args) => balances(args, desk).await,
+        StockCommand::Quarantine(args) => {
+            let QuarantineArgs { product, lot, reason, recording } = args;
+            let act = v1::QuarantineVialsRequest { product, lot, reason, ..Default::default() };
+            Session::open(desk).await?.record(act, &recording).await
+        }
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) fn headline(outcome: &v1::Outcome) -> String {
             format!("{} by {} witnessed by {}", seen.waste, seen.wasted_by, seen.witnessed_by)
         }
         Made::VialReturned(back) => format!("{} is back in {}", back.vial, back.place),
+        Made::LotQuarantined(lot) => outcome::quarantined(lot),
         Made::LedgerKeyRotated(keys) => {
             format!("the ledger's key is {} from now on", keys.verifier_key)
         }

@@ -89,6 +89,7 @@ acts! {
     RecordWaste: RecordWasteRequest,
     Witness: WitnessRequest,
     ReturnVial: ReturnVialRequest,
+    QuarantineVials: QuarantineVialsRequest,
     CheckDose: CheckDoseRequest,
     RegisterPatient: RegisterPatientRequest,
     MergePatients: MergePatientsRequest,

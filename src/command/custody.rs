@@ -164,6 +164,17 @@ pub struct ReturnCommand {
     pub seal_intact: bool,
 }
 
+/// A lot that is quarantined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantineCommand {
+    /// The product.
+    pub product: ProductName,
+    /// The lot.
+    pub lot: Lot,
+    /// Why.
+    pub reason: String,
+}
+
 /// Reads the header of a custody request.
 macro_rules! open {
     ($reader:ident, $bytes:ident, $message:ty) => {{
@@ -388,5 +399,16 @@ pub(super) fn take_back(reader: &mut Reader, bytes: &[u8]) -> Read {
     let act = dispensing.zip(place).map(|(dispensing, place)| {
         Act::Return(ReturnCommand { dispensing, place, seal_intact: m.seal_intact })
     });
+    (header, act)
+}
+
+pub(super) fn quarantine(reader: &mut Reader, bytes: &[u8]) -> Read {
+    let (m, header) = open!(reader, bytes, v1::QuarantineVialsRequest);
+    let product = reader.name("product", &m.product);
+    let lot = reader.name("lot", &m.lot);
+    let reason = reader.text("reason", &m.reason, MAX_TEXT_CHARS);
+    let act = (|| {
+        Some(Act::Quarantine(QuarantineCommand { product: product?, lot: lot?, reason: reason? }))
+    })();
     (header, act)
 }

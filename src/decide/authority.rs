@@ -72,6 +72,7 @@ pub fn rights(state: &State, signer: &[u8; PUBLIC_KEY_BYTES], act: &Act) -> &'st
         Act::Dispense(_) => DISPENSERS,
         Act::Administer(_) => HOLDERS,
         Act::Waste(act) if matches!(act.source, WasteSource::Vial(_)) => PHARMACISTS,
+        Act::Quarantine(_) => PHARMACISTS,
         Act::Waste(_) | Act::Witness(_) | Act::Return(_) | Act::RecordFormSent(_) => LICENSED,
         Act::CheckDose(act) => match state.calculation(act.calculation.0).map(|it| &it.check) {
             Some(Check::Waiting { prescriber: true, .. }) => PRESCRIBERS,

@@ -47,6 +47,12 @@ impl Case<'_> {
         if let Some(text) = above {
             draft.flag(FlagKind::AboveCalculatedDose, text);
         }
+        let lot = self.state.quarantined_lot(vial.label());
+        if let Some(lot) = lot.filter(|lot| lot.since <= act.start) {
+            let (name, since, reason) = (vial.name(), lot.since, &lot.reason);
+            let text = format!("{name}: its lot was quarantined at {since}: {reason}");
+            draft.flag(FlagKind::GivenFromQuarantinedLot, text);
+        }
         self.keep_dose(&mut draft, portion, vial, act, dose);
         self.account(&mut draft, portion, act.dispensing, &after, |calculation| {
             let administered = calculation.administered.checked_add(act.amount);

@@ -58,7 +58,8 @@ impl Case<'_> {
         let today = self.state.day_of(self.now);
         let mut vials = Vec::new();
         for (number, (line, of)) in (1_usize..).zip(lines.iter().zip(&act.lines)) {
-            let quarantined = flag_line(draft, number, line, of, today);
+            let quarantined =
+                flag_line(draft, number, line, of, today) | self.flag_lot(draft, number, line);
             for count in 0..of.counted {
                 let name = self.next_vial(vials.len());
                 let serial = usize::try_from(count).ok().and_then(|count| of.serials.get(count));
@@ -68,6 +69,21 @@ impl Case<'_> {
             }
         }
         vials
+    }
+
+    /// Flags a lot that was quarantined before this entry, and says whether it was.
+    fn flag_lot(&self, draft: &mut Draft, number: usize, line: &Line) -> bool {
+        let found = self.state.quarantined_lot(&line.label);
+        let Some(found) = found.filter(|found| found.entry < self.index) else { return false };
+        let (lot, since) = (line.label.lot.as_deref().unwrap_or_default(), found.since);
+        draft.flag(
+            FlagKind::ReceivedQuarantinedLot,
+            format!(
+                "line {number}: lot {lot} is quarantined since {since}: {}; so are the vials",
+                found.reason
+            ),
+        );
+        true
     }
 
     fn next_vial(&self, before: usize) -> VialName {

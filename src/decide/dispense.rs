@@ -129,6 +129,14 @@ impl Case<'_> {
         if let Some(beyond_use) = vial.beyond_use().filter(|moment| *moment <= self.now) {
             return Err(Refusal::VialBeyondUse { vial: name, beyond_use });
         }
+        if let Some(found) = self.state.quarantined_lot(vial.label()) {
+            return Err(Refusal::LotQuarantined {
+                vial: name,
+                lot: vial.label().lot.clone().unwrap_or_default(),
+                since: found.since,
+                reason: found.reason.clone(),
+            });
+        }
         if vial.standing() == Standing::Quarantined {
             return Err(Refusal::VialQuarantined { vial: name });
         }
@@ -145,7 +153,10 @@ impl Case<'_> {
         self.state
             .shelf(vial.place(), &vial.label().product, today)
             .take_while(|(expiry, _)| *expiry < own)
-            .find(|(_, other)| other.beyond_use().is_none_or(|moment| moment > self.now))
+            .find(|(_, other)| {
+                other.beyond_use().is_none_or(|moment| moment > self.now)
+                    && self.state.quarantined_lot(other.label()).is_none()
+            })
             .map(|(expiry, other)| (other.name(), expiry))
     }
 

@@ -24,6 +24,7 @@ impl CustodyService for Handlers {
         record_waste: RecordWasteRequest => RecordWasteResponse,
         witness: WitnessRequest => WitnessResponse,
         return_vial: ReturnVialRequest => ReturnVialResponse,
+        quarantine_vials: QuarantineVialsRequest => QuarantineVialsResponse,
     }
 
     async fn get_vial(

@@ -126,7 +126,7 @@ answers! {
     EnrollPersonResponse ChangeRolesResponse EnrollKeyResponse RevokeKeyResponse
     CreatePlaceResponse PublishFormularyResponse ApproveResponse CalculateDoseResponse
     ReceiveVialsResponse DispenseVialResponse RecordAdministrationResponse RecordWasteResponse
-    WitnessResponse ReturnVialResponse CheckDoseResponse
+    WitnessResponse ReturnVialResponse QuarantineVialsResponse CheckDoseResponse
     RegisterPatientResponse MergePatientsResponse OpenIdentityResponse RecordEligibilityResponse
     OpenCourseResponse CloseCourseResponse StartSessionResponse RecordMissedSessionResponse
     CancelSessionResponse RecordObservationResponse AcknowledgeAlertResponse

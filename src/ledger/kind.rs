@@ -39,6 +39,8 @@ pub enum RequestKind {
     Witness,
     /// An intact vial that came back.
     ReturnVial,
+    /// A lot that is not dispensed any more.
+    QuarantineVials,
     /// A dose, worked out anew by a second person.
     CheckDose,
     /// A patient under a pseudonym.
@@ -77,7 +79,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// Every kind, in the order of the API's description.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::InitializeLedger,
         Self::EnrollPerson,
         Self::ChangeRoles,
@@ -93,6 +95,7 @@ impl RequestKind {
         Self::RecordWaste,
         Self::Witness,
         Self::ReturnVial,
+        Self::QuarantineVials,
         Self::CheckDose,
         Self::RegisterPatient,
         Self::MergePatients,
@@ -132,6 +135,7 @@ impl RequestKind {
             Self::RecordWaste => ("CustodyService", "vialedger.v1.RecordWasteRequest"),
             Self::Witness => ("CustodyService", "vialedger.v1.WitnessRequest"),
             Self::ReturnVial => ("CustodyService", "vialedger.v1.ReturnVialRequest"),
+            Self::QuarantineVials => ("CustodyService", "vialedger.v1.QuarantineVialsRequest"),
             Self::CheckDose => ("DosingService", "vialedger.v1.CheckDoseRequest"),
             Self::RegisterPatient => ("CourseService", "vialedger.v1.RegisterPatientRequest"),
             Self::MergePatients => ("CourseService", "vialedger.v1.MergePatientsRequest"),

@@ -5,7 +5,7 @@ use crate::pb::v1;
 
 impl Refusal {
     /// Every reason, in the order in which the rules look.
-    pub const ORDER: [&'static str; 77] = [
+    pub const ORDER: [&'static str; 78] = [
         "UNKNOWN_KEY",
         "KEY_REVOKED",
         "SIGNED_FOR_ANOTHER_LEDGER",
@@ -36,6 +36,7 @@ impl Refusal {
         "VIAL_EXPIRED",
         "VIAL_BEYOND_USE",
         "VIAL_QUARANTINED",
+        "LOT_QUARANTINED",
         "VIAL_CLOSED",
         "EARLIER_EXPIRY_IN_STOCK",
         "HOLDER_NOT_LICENSED",
@@ -111,6 +112,7 @@ impl Refusal {
             Self::VialExpired { .. } => "VIAL_EXPIRED",
             Self::VialBeyondUse { .. } => "VIAL_BEYOND_USE",
             Self::VialQuarantined { .. } => "VIAL_QUARANTINED",
+            Self::LotQuarantined { .. } => "LOT_QUARANTINED",
             Self::VialClosed { .. } => "VIAL_CLOSED",
             Self::EarlierExpiry { .. } => "EARLIER_EXPIRY_IN_STOCK",
             Self::HolderNotLicensed { .. } => "HOLDER_NOT_LICENSED",
@@ -208,6 +210,7 @@ impl Refusal {
             Self::VialExpired { vial, .. }
             | Self::VialBeyondUse { vial, .. }
             | Self::VialQuarantined { vial }
+            | Self::LotQuarantined { vial, .. }
             | Self::VialClosed { vial }
             | Self::ProductMismatch { vial, .. }
             | Self::OverDraw { vial, .. } => Some(vial.to_string()),

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{
     Calculation, FormularyRecord, KeyRecord, LedgerKey, PatientRecord, PersonRecord, PlaceRecord,
-    Proposal, SelfAudit, SiteRecord, State,
+    Proposal, QuarantinedLot, SelfAudit, SiteRecord, State,
 };
 use crate::course::{Course, Session};
 use crate::ledger::SealedEntry;
-use crate::names::{CourseName, PatientName, PersonName, PlaceName, SessionName};
+use crate::names::{CourseName, PatientName, PersonName, PlaceName, ProductName, SessionName};
 use crate::vial::Vial;
 
 /// One change of the state. The rules say what the new value is; nothing is worked out here.
@@ -38,6 +38,8 @@ pub enum Change {
     Deliver(u32),
     /// A vial is, or is now, this.
     PutVial(Box<Vial>),
+    /// This lot of the product is quarantined.
+    QuarantineLot(ProductName, String, QuarantinedLot),
     /// What is recorded under a patient's name is, or is now, this.
     PutPatient(PatientName, Box<PatientRecord>),
     /// A course is, or is now, this.
@@ -89,6 +91,9 @@ impl State {
                 self.deliveries.insert(entry.index(), *count);
             }
             Change::PutVial(vial) => self.put_vial(vial),
+            Change::QuarantineLot(product, lot, record) => {
+                self.lots.insert((product.clone(), lot.clone()), record.clone());
+            }
             Change::PutPatient(name, record) => self.put_patient(name, record),
             Change::PutCourse(name, course) => self.put_course(*name, course),
             Change::PutSession(session) => self.put_session(session),

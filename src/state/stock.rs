@@ -12,7 +12,7 @@ use crate::names::{
 };
 use crate::time::{Date, Timestamp};
 use crate::units::{Amount, Quantity, Rational};
-use crate::vial::{Standing, Vial};
+use crate::vial::{Label, Standing, Vial};
 
 /// A dose calculation, as far as it is still needed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,17 @@ pub struct Calculation {
     pub passed: Vec<String>,
     /// Whether a second person must work it out anew, and whether one did.
     pub check: Check,
+}
+
+/// A lot of which nothing is dispensed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantinedLot {
+    /// The entry that quarantined it.
+    pub entry: u64,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub reason: String,
 }
 
 /// An independent double check of a calculation.
@@ -98,6 +109,30 @@ impl State {
     /// The vials that are not closed, by name, from `first` on.
     pub fn vials_from(&self, first: VialName) -> impl Iterator<Item = &Arc<Vial>> {
         self.vials.range(first..).map(|(_, vial)| vial)
+    }
+
+    /// The vials of a lot that are not closed, by name.
+    pub fn vials_of_lot<'a>(
+        &'a self,
+        product: &'a ProductName,
+        lot: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Vial>> {
+        let of = move |vial: &&Arc<Vial>| {
+            vial.label().product == *product && vial.label().lot.as_deref() == Some(lot)
+        };
+        self.vials.values().filter(of)
+    }
+
+    /// Since when and why the lot on a label is quarantined, where it is.
+    #[must_use]
+    pub fn quarantined_lot(&self, label: &Label) -> Option<&QuarantinedLot> {
+        self.lot(&label.product, label.lot.as_deref()?)
+    }
+
+    /// Since when and why a lot is quarantined, where it is.
+    #[must_use]
+    pub fn lot(&self, product: &ProductName, lot: &str) -> Option<&QuarantinedLot> {
+        self.lots.get(&(product.clone(), lot.to_owned()))
     }
 
     /// The vial that holds an unsettled dispensing.

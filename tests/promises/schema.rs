@@ -283,7 +283,7 @@ fn every_signed_request_begins_with_the_same_four_fields() {
         }
     }
     // Those of people, and the two of the ledger itself.
-    assert_eq!(signed, 29 + 2);
+    assert_eq!(signed, 30 + 2);
 }
 
 /// To take a change in on purpose: run this test, read the difference, and put the printed schema

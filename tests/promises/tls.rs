@@ -187,13 +187,19 @@ async fn so_many_handshakes_are_made_at_a_time_and_the_next_one_waits() {
     }
     secured(&clinic, &connector).await.expect("one turn is left");
     silent.push(TcpStream::connect(clinic.address).await.unwrap());
-    let mut next =
-        tokio::spawn(async move { (secured(&clinic, &connector).await.is_ok(), clinic) });
-    let waited = tokio::time::timeout(Duration::from_millis(100), &mut next).await;
-    assert!(waited.is_err(), "one more than the limit has no turn");
+    // Connections that come at once have their turns in any order: the silent one may be overtaken, but not for long.
+    let mut waiting = None;
+    for _ in 0..20 {
+        let mut next = Box::pin(secured(&clinic, &connector));
+        let Ok(overtook) = tokio::time::timeout(Duration::from_millis(100), &mut next).await else {
+            waiting = Some(next);
+            break;
+        };
+        drop(overtook.unwrap());
+    }
+    let waiting = waiting.expect("one more than the limit has no turn");
     drop(silent.pop());
-    let (secured, clinic) = next.await.unwrap();
-    assert!(secured);
+    waiting.await.unwrap();
     drop(silent);
     clinic.close().await;
 }

@@ -357,6 +357,7 @@ fn treatment(book: &mut Book, nurse: &str, vial: &str) {
     book.act(nurse, course::discharge(&session)).unwrap();
     book.act(nurse, course::form_sent(&session, "2026-11-21")).unwrap();
     book.act("pat", course::close_course(&course_name)).unwrap();
+    book.act("pat", requests::quarantine(KETALAR, "R9")).unwrap();
     let audited = v1::RecordSelfAuditRequest {
         size: book.state.size(),
         root: book.roots.last().unwrap().as_ref().to_vec(),

@@ -21,6 +21,7 @@ mod histories;
 mod infusions;
 mod insider;
 mod precedence;
+mod quarantine;
 mod refusals;
 mod registry;
 mod requests;

@@ -13,8 +13,8 @@ use vialedger::refusal::Refusal;
 
 use crate::requests::{
     self, EUGIA, FENTANYL, KETALAR, Request, SAGENT, administer, after, answer, approve, calculate,
-    calculate_with, date, dispense, emergency, enroll, gtin, line, q, receive, revoke, take_back,
-    waste as waste_of_hands, witness,
+    calculate_with, date, dispense, emergency, enroll, gtin, line, q, quarantine, receive, revoke,
+    take_back, waste as waste_of_hands, witness,
 };
 use crate::support::{Book, DAY, HOUR, calculation, clinic, dispensing, vial, waste};
 
@@ -311,6 +311,19 @@ fn a_return() {
         }),
     ]);
     assert!(try_all(ready, &faults) > 15);
+}
+
+#[test]
+fn a_quarantine() {
+    let ready = || Ready { book: clinic(), who: "ben", request: quarantine(EUGIA, "G2") };
+    let faults = with_header::<v1::QuarantineVialsRequest>(vec![
+        fault("ROLE_NOT_HELD", "signer", |ready| ready.who = "nia"),
+        fault("EXPECTED_SIZE_STALE", "size", |ready| ready.request.expected_size = Some(3)),
+        fault("UNKNOWN_RESOURCE", "product", |ready| {
+            ready.request.product = "products/none".to_owned();
+        }),
+    ]);
+    assert!(try_all(ready, &faults) > 8);
 }
 
 #[test]

@@ -10,7 +10,8 @@ use vialedger::state::{State, Step, Subject};
 use crate::requests::{
     self, EUGIA, FENTANYL, KETALAR, NASAL, SAGENT, administer, after, answer, approve, calculate,
     calculate_with, change_roles, create_place, date, dispense, emergency, enroll, gtin,
-    initialize, line, publish, q, receive, revoke, take_back, waste as waste_of_hands, witness,
+    initialize, line, publish, q, quarantine, receive, revoke, take_back, waste as waste_of_hands,
+    witness,
 };
 use crate::support::{
     Book, DAY, HOUR, MINUTE, calculation, clinic, dispensing, staffed, vial, waste,
@@ -38,7 +39,7 @@ use RefusalClass::{
 const SAID_BY_THE_SERVICE: [&str; 3] = ["AGE_DIFFERS", "IDENTITY_NOT_HELD", "IDENTITY_IN_TEXT"];
 
 /// One row for each reason that does not belong to treatment, in order of precedence.
-const CASES: [Case; 47] = [
+const CASES: [Case; 48] = [
     case("UNKNOWN_KEY", Unauthenticated, false, || with(|book| book.ask("eve", calculate("p1")))),
     case("KEY_REVOKED", Unauthenticated, false, || {
         with(|book| {
@@ -144,6 +145,13 @@ const CASES: [Case; 47] = [
     }),
     case("VIAL_QUARANTINED", Precondition, false, || {
         with(|book| book.ask("pat", emergency(&vial(10))))
+    }),
+    case("LOT_QUARANTINED", Precondition, false, || {
+        with(|book| {
+            let lot = book.state.vial(vial(1).parse().unwrap()).unwrap().label().lot.clone();
+            book.act("ben", quarantine(KETALAR, &lot.unwrap())).unwrap();
+            book.ask("pat", emergency(&vial(1)))
+        })
     }),
     case("VIAL_CLOSED", Precondition, false, || {
         with(|book| {

@@ -50,6 +50,7 @@ requests! {
     RecordWasteRequest RecordWaste,
     WitnessRequest Witness,
     ReturnVialRequest ReturnVial,
+    QuarantineVialsRequest QuarantineVials,
     CheckDoseRequest CheckDose,
     RegisterPatientRequest RegisterPatient,
     MergePatientsRequest MergePatients,
@@ -398,6 +399,15 @@ pub(crate) fn take_back(dispensing: &str) -> v1::ReturnVialRequest {
         dispensing: dispensing.to_owned(),
         place: "places/safe".to_owned(),
         seal_intact: true,
+        ..Default::default()
+    }
+}
+
+pub(crate) fn quarantine(product: &str, lot: &str) -> v1::QuarantineVialsRequest {
+    v1::QuarantineVialsRequest {
+        product: product.to_owned(),
+        lot: lot.to_owned(),
+        reason: "recall notice D-0123-2027".to_owned(),
         ..Default::default()
     }
 }

@@ -75,6 +75,21 @@ pub(super) fn more(made: &Made) -> Option<String> {
     }
 }
 
+/// What became of a lot, and what there still is to do.
+pub(super) fn quarantined(it: &v1::LotQuarantined) -> String {
+    let vials = count(it.vials, "vial goes", "vials go");
+    let said = format!("lot {} of {} is quarantined: {vials} to quarantine", it.lot, it.product);
+    let left = match it.vials_left {
+        0 => String::new(),
+        left => format!("; THE SAME AGAIN for the other {left}, which are blocked already"),
+    };
+    let held = match it.in_hands.as_slice() {
+        [] => String::new(),
+        held => format!("; IN HANDS, call them back: {}", held.join(", ")),
+    };
+    said + &left + &held
+}
+
 fn answered(recorded: &v1::EligibilityRecorded) -> String {
     let stopping: Vec<&str> = stopping(recorded).map(|it| it.question.as_str()).collect();
     let answers = count(recorded.answers.len(), "answer", "answers");

@@ -172,6 +172,12 @@ impl Vials {
                 row.act = "waste witnessed";
                 row.whom = format!("{} of {}", it.waste, named(people, &it.wasted_by));
             }
+            outcome::Result::LotQuarantined(it) => {
+                row.act = "quarantined";
+                let asked: Option<v1::QuarantineVialsRequest> = request(entry, "QuarantineVials");
+                let why = asked.map(|asked| asked.reason).unwrap_or_default();
+                row.whom = format!("with lot {}: {why}", it.lot);
+            }
             outcome::Result::VialReturned(it) => {
                 row.act = "returned";
                 row.whom = format!("to {}", it.place);

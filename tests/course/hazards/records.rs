@@ -79,10 +79,21 @@ async fn h15_double_administration_or_replayed_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h16_expired_or_beyond_use() {
+async fn h16_expired_beyond_use_or_recalled() {
     let (mut ward, patient, course) = clinic().await;
     treated(&mut ward, &patient, &course).await;
     let opened = ward.last_container(KETAMINE);
+    ward.receive(KETAMINE, "R0666", 1).await;
+    let recalled = ward.container(KETAMINE);
+    let recall = v1::QuarantineVialsRequest {
+        product: KETAMINE.into(),
+        lot: "R0666".into(),
+        reason: "recall notice D-0123-2027".into(),
+        ..Default::default()
+    };
+    assert_eq!(ward.tries("nina", recall.clone()).await.reason, "ROLE_NOT_HELD");
+    ward.does("ada", recall).await;
+    ward.receive(KETAMINE, "K0118", 2).await;
     ward.pass_days(29);
     let request = v1::RecordEligibilityRequest { ..crate::requests::answers(&patient, ward.now()) };
     ward.does("nina", request).await;
@@ -92,6 +103,10 @@ async fn h16_expired_or_beyond_use() {
     ward.does("nina", observe(&session, ward.now(), &crate::requests::WELL)).await;
     let dose = ward.calculated("cleo", infusion(&patient, &session, ward.now(), "0.5 mg/kg")).await;
     let fresh = ward.dispensing(&dose, dose.measured_amount.clone());
+    let back = v1::DispenseVialRequest { vial: recalled, ..fresh.clone() };
+    let no = ward.tries("ada", back).await;
+    assert_eq!(no.reason, "LOT_QUARANTINED");
+    assert!(no.message.contains("lot R0666") && no.message.contains("D-0123-2027"), "{no:?}");
     let old = v1::DispenseVialRequest { vial: opened, ..fresh };
     assert_eq!(ward.tries("ada", old).await.reason, "VIAL_BEYOND_USE");
     ward.pass_days(365 * 3);
