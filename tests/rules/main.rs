@@ -10,18 +10,14 @@
     reason = "tests"
 )]
 
-mod borders;
 mod conservation;
 mod course;
 mod courses;
 mod custody;
 mod doses;
-mod forge;
 mod histories;
-mod insider;
 mod precedence;
 mod refusals;
 mod registry;
 mod requests;
 mod support;
-mod tamper;

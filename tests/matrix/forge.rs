@@ -3,12 +3,14 @@
 
 use bytes::Bytes;
 use prost::Message as _;
-use vialedger::audit::{CheckpointRow, EntryRow, Fault, Report, Verdict};
+use vialedger::audit::{
+    Audited, CheckpointRow, EntryRow, Fault, Options, Plan, Report, Verdict, examine,
+};
 use vialedger::ledger::{RequestKind, SignedRequest};
 use vialedger::pb::v1::{self, Role};
 use vialedger::state::Step;
 use vialedger::time::Timestamp;
-use vialedger::tlog::{NoteSigner, SignedNote, Tree, VerifierKey, empty_root, leaf_hash};
+use vialedger::tlog::{Hash, NoteSigner, SignedNote, Tree, VerifierKey, empty_root, leaf_hash};
 
 use crate::course;
 use crate::requests::{
@@ -16,8 +18,7 @@ use crate::requests::{
     revoke, take_back, witness,
 };
 use crate::support::{
-    Book, MINUTE, audit_numbered, calculation, decode, dispensing, key, note_signer, row_of,
-    sign_root, waste,
+    Book, MINUTE, calculation, decode, dispensing, key, note_signer, row_of, sign_root, waste,
 };
 
 /// A protocol whose formulary is short, and one that a plan uses.
@@ -133,6 +134,8 @@ pub(crate) struct Evidence {
     pub(crate) checkpoints: Vec<CheckpointRow>,
     pub(crate) key: VerifierKey,
     pub(crate) outside: Option<SignedNote>,
+    /// An audit of the entries before: the rows begin with the last of them.
+    pub(crate) since: Option<Audited>,
 }
 
 impl Evidence {
@@ -143,19 +146,54 @@ impl Evidence {
             checkpoints: book.checkpoints(sizes.of(book.state.size())),
             key: book.verifier_key(),
             outside: None,
+            since: None,
         }
+    }
+
+    /// Place of the first row.
+    pub(crate) fn first(&self) -> usize {
+        let audited = self.since.as_ref().map_or(0, Audited::size);
+        usize::try_from(audited.saturating_sub(1)).unwrap()
+    }
+
+    /// The row at a place of the whole ledger.
+    pub(crate) fn row(&mut self, place: usize) -> &mut EntryRow {
+        let first = self.first();
+        &mut self.rows[place - first]
+    }
+
+    /// Takes the row at a place out.
+    pub(crate) fn take(&mut self, place: usize) -> EntryRow {
+        let first = self.first();
+        self.rows.remove(place - first)
+    }
+
+    /// Puts a row in at a place.
+    pub(crate) fn put(&mut self, place: usize, row: EntryRow) {
+        let first = self.first();
+        self.rows.insert(place - first, row);
+    }
+
+    /// Swaps the row at a place with the one after it.
+    pub(crate) fn swap(&mut self, place: usize) {
+        let first = self.first();
+        self.rows.swap(place - first, place + 1 - first);
     }
 
     /// Gives the rows the indices of their places.
     pub(crate) fn renumber(&mut self) {
-        for (index, row) in (0..).zip(&mut self.rows) {
+        let first = u64::try_from(self.first()).unwrap();
+        for (index, row) in (first..).zip(&mut self.rows) {
             row.index = index;
         }
     }
 
     pub(crate) fn audit(&self) -> Report {
         let (rows, checkpoints) = (self.rows.clone(), self.checkpoints.clone());
-        audit_numbered(rows, checkpoints, &self.key, self.outside.clone())
+        let options = Options { verifier_key: self.key.clone(), checkpoint: self.outside.clone() };
+        let plan = Plan { since: self.since.clone(), ..Plan::default() };
+        examine(&options, plan, rows.into_iter().map(Ok), checkpoints.into_iter().map(Ok), |_| ())
+            .report
     }
 
     /// The audit must name this entry and this fault, and trust what is before it.
@@ -189,6 +227,30 @@ pub(crate) fn flip(bytes: &Bytes, place: usize) -> Bytes {
     let mut changed = bytes.to_vec();
     changed[place] ^= 1 << (place % 8);
     changed.into()
+}
+
+/// Chains all rows after the one at `place` to it, and signs every checkpoint from there on. `tree` is of the entries
+/// before it.
+pub(crate) fn resign(evidence: &mut Evidence, mut tree: Tree, place: usize) {
+    let (signer, skip) = (note_signer("ledger"), place - evidence.first());
+    let mut roots = Vec::new();
+    let mut previous = None;
+    for row in &mut evidence.rows[skip..] {
+        if let Some(previous) = previous {
+            let mut entry = decode(&row.entry);
+            entry.previous_leaf_hash = Hash::as_ref(&previous).to_vec();
+            row.entry = entry.encode_to_vec().into();
+        }
+        let leaf = leaf_hash(&row.entry);
+        let _ = tree.append(leaf);
+        roots.push(tree.root());
+        previous = Some(leaf);
+    }
+    for row in &mut evidence.checkpoints {
+        if let Some(at) = usize::try_from(row.size).unwrap().checked_sub(place + 1) {
+            *row = row_of(row.size, &sign_root(&signer, row.size, roots[at]));
+        }
+    }
 }
 
 /// Whoever holds the program and a ledger's key: changes entries as they like, and makes the chain and the checkpoints
@@ -251,7 +313,7 @@ impl Insider {
         };
         let checkpoints = self.sizes.of(size).into_iter().map(signed).collect();
         let key = note_signer("ledger").verifier_key().clone();
-        Evidence { rows, checkpoints, key, outside: None }
+        Evidence { rows, checkpoints, key, outside: None, since: None }
     }
 }
 
@@ -262,17 +324,6 @@ pub(crate) fn every_kind() -> Book {
     treatment(&mut book, "nia-2", "vials/9-2");
     day(&mut book, 9, 1);
     book
-}
-
-/// The same as two ledgers: what is found by turning every byte is found sooner in shorter ones.
-pub(crate) fn halves() -> [Book; 2] {
-    let mut treated = founded(&formulary());
-    let delivery = [requests::line(KETALAR, "K1", "2027-06-30", 1)];
-    treated.act("pat", receive(&delivery)).unwrap();
-    treatment(&mut treated, "nia", "vials/5-1");
-    let mut custody = stocked(&requests::formulary_of(&[KETALAR], &[INJECTION]), 1);
-    day(&mut custody, 9, 1);
-    [custody, treated]
 }
 
 /// With a formulary, a place, a nurse and a doctor who is everything else.
@@ -389,10 +440,10 @@ fn day(book: &mut Book, delivery: u64, number: u32) {
     book.act("pat", witness(&wasted, "4 mL")).unwrap();
 }
 
-/// A ledger of about sixty entries: [`every_kind`], and then days like the first.
-pub(crate) fn sixty() -> Book {
+/// A ledger of so many entries, or as many more as a day has: [`every_kind`], and then days like the first.
+pub(crate) fn long(size: u64) -> Book {
     let mut book = every_kind();
-    while book.state.size() < 60 {
+    while book.state.size() < size {
         let lot = format!("K{}", book.state.size());
         let delivery = [requests::line(KETALAR, &lot, "2027-06-30", 1)];
         let step = book.act("pat", receive(&delivery)).unwrap();
