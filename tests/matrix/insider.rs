@@ -355,9 +355,9 @@ fn rows_that_cannot_be_read_give_no_verdict_and_checkpoints_that_cannot_are_bad(
 }
 
 /// What an insider does to one entry: its name, and the fault that it must be found as, if it can be done there.
-struct Forgery {
-    name: &'static str,
-    fault: Fault,
+pub(crate) struct Forgery {
+    pub(crate) name: &'static str,
+    pub(crate) fault: Fault,
     forge: fn(&mut v1::Entry, &v1::Entry) -> bool,
 }
 
@@ -365,7 +365,7 @@ struct Forgery {
 const SAMPLED: usize = 8;
 
 /// Each for every entry of the long ledger. The second entry is the one before, or for the first the last.
-const FORGERIES: [Forgery; 7] = [
+pub(crate) const FORGERIES: [Forgery; 7] = [
     Forgery {
         name: "a flag made up, all signed anew",
         fault: Fault::OutcomeDiffers,
@@ -433,6 +433,14 @@ const FORGERIES: [Forgery; 7] = [
     },
 ];
 
+/// The forged entry, if there is anything to forge.
+pub(crate) fn forged(forgery: &Forgery, place: usize) -> Option<Bytes> {
+    let rows = &honest().book.rows;
+    let mut entry = decode(&rows[place]);
+    let other = decode(&rows[place.checked_sub(1).unwrap_or(rows.len() - 1)]);
+    (forgery.forge)(&mut entry, &other).then(|| entry.encode_to_vec().into())
+}
+
 #[test]
 fn what_an_insider_does_to_any_entry_is_found_there() {
     let honest = honest();
@@ -441,17 +449,13 @@ fn what_an_insider_does_to_any_entry_is_found_there() {
         let tally = Tally::of(forgery.name);
         (0..rows.len()).into_par_iter().for_each(|place| {
             let sizes = BOTH[place % 2];
-            let mut entry = decode(&rows[place]);
-            let other = decode(&rows[place.checked_sub(1).unwrap_or(rows.len() - 1)]);
-            if !(forgery.forge)(&mut entry, &other) {
-                return;
-            }
+            let Some(entry) = forged(forgery, place) else { return };
             let mut evidence = if place % SAMPLED == 0 {
                 honest.whole(sizes).clone()
             } else {
                 honest.tail(place, (place + 3).min(rows.len()), sizes)
             };
-            evidence.row(place).entry = entry.encode_to_vec().into();
+            evidence.row(place).entry = entry;
             honest.resign(&mut evidence, place);
             let index = u64::try_from(place).unwrap();
             let what = format!("{} at {place}, {sizes:?}", forgery.name);

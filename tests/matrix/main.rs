@@ -11,12 +11,19 @@
 )]
 
 mod borders;
+mod files;
 mod flips;
 mod forge;
 mod honest;
 mod insider;
 mod tally;
 mod tamper;
+
+#[path = "../support/ledger_file.rs"]
+mod ledger_file;
+#[path = "../support/opinions.rs"]
+#[expect(dead_code, reason = "tests/second_opinion.rs needs the rest")]
+mod opinions;
 
 #[path = "../rules/course.rs"]
 #[expect(dead_code, reason = "the tests of the rules need the rest")]

@@ -34,11 +34,15 @@ impl Drop for Tally {
         if std::thread::panicking() {
             return;
         }
-        let mut line = format!("matrix: {}: {} tried, all found", self.tampering, self.total());
+        let mut line = format!("{}: {} tried, all found", self.tampering, self.total());
         for (fault, count) in self.found.get_mut().unwrap() {
             write!(line, ", {count} {fault}").unwrap();
         }
-        // Past the test harness, which keeps what a good test prints to itself.
-        writeln!(std::io::stderr(), "{line}").unwrap();
+        tell(&line);
     }
+}
+
+/// Prints a line past the test harness, which keeps what a good test prints to itself.
+pub(crate) fn tell(line: &str) {
+    writeln!(std::io::stderr(), "matrix: {line}").unwrap();
 }
