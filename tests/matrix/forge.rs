@@ -6,11 +6,14 @@ use prost::Message as _;
 use vialedger::audit::{
     Audited, CheckpointRow, EntryRow, Fault, Options, Plan, Report, Verdict, examine,
 };
-use vialedger::ledger::{RequestKind, SignedRequest};
+use vialedger::dsse;
+use vialedger::ledger::{
+    LEDGER_KEY_POSSESSION_TYPE, RequestKind, SignedRequest, ledger_possession_body,
+};
 use vialedger::pb::v1::{self, Role};
 use vialedger::state::Step;
 use vialedger::time::Timestamp;
-use vialedger::tlog::{Hash, NoteSigner, SignedNote, Tree, VerifierKey, empty_root, leaf_hash};
+use vialedger::tlog::{self, Hash, SignedNote, Tree, VerifierKey, empty_root, leaf_hash};
 
 use crate::course;
 use crate::requests::{
@@ -18,7 +21,7 @@ use crate::requests::{
     revoke, take_back, witness,
 };
 use crate::support::{
-    Book, MINUTE, calculation, decode, dispensing, key, note_signer, row_of, sign_root, waste,
+    Book, MINUTE, ORIGIN, Signers, calculation, decode, dispensing, key, note_signer, row_of, waste,
 };
 
 /// A protocol whose formulary is short, and one that a plan uses.
@@ -114,16 +117,24 @@ fn formulary() -> String {
 pub(crate) enum Sizes {
     /// Every size, as when nobody else writes.
     Every,
-    /// Every seventh and the last, as when many write at once.
+    /// Every seventh and the last, as when many write at once, and the one that two keys of the ledger signed.
     Sparse,
 }
+
+/// How many entries a ledger of [`every_kind`] has when its second key begins to sign.
+pub(crate) const ROTATED: u64 = 38;
 
 pub(crate) const BOTH: [Sizes; 2] = [Sizes::Every, Sizes::Sparse];
 
 impl Sizes {
+    /// Few sizes have a checkpoint in one case of eight, which take twice as long.
+    pub(crate) fn in_turn(case: usize) -> Self {
+        if case % 8 == 7 { Self::Sparse } else { Self::Every }
+    }
+
     pub(crate) fn of(self, size: u64) -> Vec<u64> {
-        let has = |at: &u64| self == Self::Every || at.is_multiple_of(7) || *at == size;
-        (1..=size).filter(has).collect()
+        let alone = |at: u64| at.is_multiple_of(7) || at == ROTATED || at == size;
+        (1..=size).filter(|at| self == Self::Every || alone(*at)).collect()
     }
 }
 
@@ -197,7 +208,7 @@ impl Evidence {
     }
 
     /// The audit must name this entry and this fault, and trust what is before it.
-    pub(crate) fn must_fail(&self, index: u64, fault: Fault, what: &str) {
+    pub(crate) fn must_fail(&self, index: u64, fault: Fault, what: &str) -> Report {
         let report = self.audit();
         let finding = report.finding.as_ref().unwrap_or_else(|| panic!("{what}: {report:?}"));
         assert_eq!((finding.index, finding.fault), (index, fault), "{what}: {finding}");
@@ -209,6 +220,7 @@ impl Evidence {
         }
         assert!(report.trusted <= index && report.entries >= report.trusted, "{what}: {report:?}");
         assert_eq!(report.root, None);
+        report
     }
 
     pub(crate) fn must_be_good(&self, what: &str) -> Report {
@@ -231,8 +243,8 @@ pub(crate) fn flip(bytes: &Bytes, place: usize) -> Bytes {
 
 /// Chains all rows after the one at `place` to it, and signs every checkpoint from there on. `tree` is of the entries
 /// before it.
-pub(crate) fn resign(evidence: &mut Evidence, mut tree: Tree, place: usize) {
-    let (signer, skip) = (note_signer("ledger"), place - evidence.first());
+pub(crate) fn resign(evidence: &mut Evidence, signers: &Signers, mut tree: Tree, place: usize) {
+    let skip = place - evidence.first();
     let mut roots = Vec::new();
     let mut previous = None;
     for row in &mut evidence.rows[skip..] {
@@ -248,28 +260,28 @@ pub(crate) fn resign(evidence: &mut Evidence, mut tree: Tree, place: usize) {
     }
     for row in &mut evidence.checkpoints {
         if let Some(at) = usize::try_from(row.size).unwrap().checked_sub(place + 1) {
-            *row = row_of(row.size, &sign_root(&signer, row.size, roots[at]));
+            *row = row_of(row.size, &signers.sign(row.size, roots[at]));
         }
     }
 }
 
-/// Whoever holds the program and a ledger's key: changes entries as they like, and makes the chain and the checkpoints
+/// Whoever holds the program and a ledger's keys: changes entries as they like, and makes the chain and the checkpoints
 /// fit again.
 pub(crate) struct Insider {
     pub(crate) entries: Vec<v1::Entry>,
-    signer: NoteSigner,
+    signers: Signers,
     sizes: Sizes,
 }
 
 impl Insider {
     pub(crate) fn in_possession(book: &Book, sizes: Sizes) -> Self {
         let entries = book.rows.iter().map(|row| decode(row)).collect();
-        Self { entries, signer: note_signer("ledger"), sizes }
+        Self { entries, signers: book.signers.clone(), sizes }
     }
 
     /// The same with another ledger's key.
     pub(crate) fn signing_with(mut self, label: &str) -> Self {
-        self.signer = note_signer(label);
+        self.signers = Signers::only(label);
         self
     }
 
@@ -309,7 +321,7 @@ impl Insider {
         let size = tree.size();
         let signed = |size: u64| {
             let root = roots[usize::try_from(size).unwrap() - 1];
-            row_of(size, &sign_root(&self.signer, size, root))
+            row_of(size, &self.signers.sign(size, root))
         };
         let checkpoints = self.sizes.of(size).into_iter().map(signed).collect();
         let key = note_signer("ledger").verifier_key().clone();
@@ -317,34 +329,44 @@ impl Insider {
     }
 }
 
-/// A ledger with one entry of each kind and recorded refusals, in as few bytes as possible; but for a new key of the
-/// ledger, after which no checkpoint bears the old one's signature: those are in `tests/ledgerkey`.
+/// A ledger with one entry of each kind and recorded refusals, in as few bytes as possible.
 pub(crate) fn every_kind() -> Book {
-    let mut book = stocked(&formulary(), 2);
-    treatment(&mut book, "nia-2", "vials/9-2");
+    let mut book = stocked();
+    treatment(&mut book);
+    rotate(&mut book, "ledger", "ledger-2");
+    assert_eq!(book.state.size(), ROTATED);
     day(&mut book, 9, 1);
     book
 }
 
-/// With a formulary, a place, a nurse and a doctor who is everything else.
-fn founded(formulary: &str) -> Book {
+/// The ledger takes another key.
+fn rotate(book: &mut Book, old: &str, new: &str) {
+    let [previous, next] = [old, new].map(|label| note_signer(label).verifier_key().to_string());
+    let body = ledger_possession_body(ORIGIN, &previous, &next);
+    let held = dsse::pae(LEDGER_KEY_POSSESSION_TYPE, &body);
+    let request = v1::RotateLedgerKeyRequest {
+        previous_verifier_key: previous,
+        verifier_key: next,
+        possession: tlog::sign(&key(new), &held).to_vec(),
+        ..Default::default()
+    };
+    book.act(old, request).unwrap();
+    book.signers.0.push((book.state.size(), note_signer(new)));
+}
+
+/// Every kind of entry that belongs to people, and two vials.
+fn stocked() -> Book {
     let mut book = Book::begin();
-    book.act("ada", publish(formulary)).unwrap();
+    book.act("ada", publish(&formulary())).unwrap();
     book.act("ada", create_place("safe")).unwrap();
     book.act("ada", enroll("nia", &[Role::Nurse])).unwrap();
     let doctor = [Role::Prescriber, Role::Pharmacist, Role::Administrator];
     book.act("ada", enroll("pat", &doctor)).unwrap();
-    book
-}
-
-/// Every kind of entry that belongs to people. So many vials came in.
-fn stocked(formulary: &str, vials: u32) -> Book {
-    let mut book = founded(formulary);
     let step = book.act("ada", enroll_key("nia", "nia-2")).unwrap();
     book.act("pat", approve(&step)).unwrap();
     book.act("nia", revoke("nia")).unwrap();
     book.act("ada", change_roles("nia", &[Role::Nurse, Role::Auditor])).unwrap();
-    let delivery = [requests::line(KETALAR, "K1", "2027-06-30", vials)];
+    let delivery = [requests::line(KETALAR, "K1", "2027-06-30", 2)];
     book.act("pat", receive(&delivery)).unwrap();
     book
 }
@@ -368,7 +390,8 @@ fn injection(session: &str, now: Timestamp) -> v1::DoseInputs {
 }
 
 /// A course with a session, from the registration to the form.
-fn treatment(book: &mut Book, nurse: &str, vial: &str) {
+fn treatment(book: &mut Book) {
+    let nurse = "nia-2";
     for patient in ["p1", "p2"] {
         book.act(nurse, course::register(patient)).unwrap();
     }
@@ -392,7 +415,7 @@ fn treatment(book: &mut Book, nurse: &str, vial: &str) {
     let dose = calculation(&step);
     assert_eq!(book.refused("pat", course::check(&dose, inputs.clone())), "SELF_CHECK");
     book.act(nurse, course::check(&dose, inputs)).unwrap();
-    let held = dispensing(&book.act("pat", requests::dispense(vial, &dose)).unwrap());
+    let held = dispensing(&book.act("pat", requests::dispense("vials/9-2", &dose)).unwrap());
     let now = book.now;
     book.act(nurse, requests::administer(&held, "16 mL", now)).unwrap();
     let wasted = waste(&book.act(nurse, requests::waste(&held, "4 mL", now)).unwrap());
@@ -450,14 +473,6 @@ pub(crate) fn long(size: u64) -> Book {
         day(&mut book, step.entry.index(), 1);
     }
     book
-}
-
-/// Every kind of request, but for the one that gives the ledger a new key.
-pub(crate) fn all_kinds() -> Vec<RequestKind> {
-    let mut all = RequestKind::ALL.to_vec();
-    all.retain(|kind| *kind != RequestKind::RotateLedgerKey);
-    all.sort_unstable();
-    all
 }
 
 /// The kinds of requests in a ledger.

@@ -72,11 +72,9 @@ impl Honest {
 
     /// The end of the same, for an auditor who has found all good that was signed before the entry at `place` came.
     pub(crate) fn tail(&self, place: usize, size: usize, sizes: Sizes) -> Evidence {
-        let before = u64::try_from(place).unwrap();
-        let since = match sizes {
-            Sizes::Every => place,
-            Sizes::Sparse => usize::try_from(before / 7 * 7).unwrap(),
-        };
+        let signed = sizes.of(u64::try_from(self.size()).unwrap());
+        let since = signed.into_iter().map(|at| usize::try_from(at).unwrap());
+        let since = since.take_while(|at| *at <= place).last().unwrap_or(0);
         let whole = self.whole(Sizes::Every);
         let signed = sizes.of(u64::try_from(size).unwrap()).into_iter();
         let signed = signed.map(|at| usize::try_from(at).unwrap()).filter(|at| *at >= since);
@@ -90,7 +88,7 @@ impl Honest {
 
     /// What an insider makes of a changed entry: all after it hashed, and every checkpoint signed, anew.
     pub(crate) fn resign(&self, evidence: &mut Evidence, place: usize) {
-        resign(evidence, self.trees[place].clone(), place);
+        resign(evidence, &self.book.signers, self.trees[place].clone(), place);
     }
 
     fn nothing(&self) -> Evidence {

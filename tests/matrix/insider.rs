@@ -241,7 +241,7 @@ fn rechained(place: usize, sizes: Sizes, change: impl Fn(&Bytes) -> Bytes) -> Ev
     }
     let row = evidence.row(place);
     row.entry = change(&row.entry);
-    resign(&mut evidence, tree, place);
+    resign(&mut evidence, &book().signers, tree, place);
     evidence
 }
 
@@ -362,7 +362,7 @@ pub(crate) struct Forgery {
 }
 
 /// From one entry whose forgeries a full audit of the whole ledger judges to the next.
-const SAMPLED: usize = 8;
+const SAMPLED: usize = 40;
 
 /// Each for every entry of the long ledger. The second entry is the one before, or for the first the last.
 pub(crate) const FORGERIES: [Forgery; 7] = [
