@@ -396,7 +396,12 @@ fn treatment(book: &mut Book) {
         book.act(nurse, course::register(patient)).unwrap();
     }
     book.act("pat", course::merge("p2", "p1")).unwrap();
-    book.act(nurse, course::open_identity("p1")).unwrap();
+    let opened = v1::OpenIdentityRequest {
+        patient: "patients/p1".to_owned(),
+        purpose: v1::IdentityPurpose::Treatment.into(),
+        ..Default::default()
+    };
+    book.act(nurse, opened).unwrap();
     let questions = ["hypersensitivity-ketamine", "blood-pressure-hazard", "raised-pressure"];
     let now = book.now;
     let mut answers = course::eligibility("p1", now);
