@@ -195,7 +195,7 @@ fn per_mille(part: Duration, whole: Duration) -> u128 {
 /// Memory and the cost of what was added, at each size.
 fn as_the_ledger_grows(size: Size, folder: &Path) {
     println!(
-        "\n   entries  most in memory  verified in   with {} more: --since        without",
+        "\n   entries  verified in  most in memory   the last {} of them: --since  most in memory",
         size.added
     );
     let [path, saved, vkey] = ["grown.db", "saved", "vkey"].map(|name| folder.join(name));
@@ -206,16 +206,17 @@ fn as_the_ledger_grows(size: Size, folder: &Path) {
     let mut first = None;
     for entries in size.ledgers {
         ledger.grow(*entries);
-        let (took, memory) = run(&[&file[..], &["--save".to_owned(), text(&saved)]].concat());
+        let _ = run(&[&file[..], &["--save".to_owned(), text(&saved)]].concat());
         ledger.grow(entries + size.added);
         let arguments = [&file[..], &["--since".to_owned(), text(&saved)]].concat();
-        let mut since: Vec<_> = (0..size.since_turns).map(|_| run(&arguments).0).collect();
+        let mut since: Vec<_> = (0..size.since_turns).map(|_| run(&arguments)).collect();
         since.sort_unstable();
-        let since = since[since.len() / 2];
-        let without = run(&file).0;
+        let (since, since_memory) = since[since.len() / 2];
+        let (whole, memory) = run(&file);
         let first = *first.get_or_insert(since);
         println!(
-            "{entries:>10} {memory:>11} KiB {took:>12.1?} {since:>16.1?} ({} per mille) {without:>10.1?}   root {}",
+            "{:>10} {whole:>12.1?} {memory:>11} KiB {since:>18.1?} ({:>4} per mille) {since_memory:>11} KiB   root {}",
+            ledger.size(),
             per_mille(since, first),
             ledger.root()
         );
