@@ -22,7 +22,7 @@ REQUESTS = {f"vialedger.v1.{name}Request" for name in (
     "RecordFormSent RotateLedgerKey RecordSelfAudit QuarantineVials").split()}
 ROTATION, LEDGER_ACTS = "vialedger.v1.RotateLedgerKeyRequest", re.compile("vialedger.v1.(Rotate|RecordSelf).*")
 INITIALIZED, PROPOSED, CHANGED, RECEIVED, BALANCES, FLAGS, DISCHARGED = 2, 3, 4, 6, 20, 21, 26  # fields of `Outcome`
-DISPENSED, ADMINISTERED, WASTED, WITNESSED, RETURNED = 7, 8, 9, 10, 11
+DISPENSED, ADMINISTERED, WASTED, WITNESSED, RETURNED, REFUSED = 7, 8, 9, 10, 11, 1
 EMPTY = hashlib.sha256(b"").digest()  # root of no entries, and what stands before the first
 class Bad(Exception):
     """The evidence is bad. Arguments: first bad index, kind of fault, what was expected, what was found."""
@@ -199,8 +199,9 @@ class Vials:
     def apply(self, entry):
         """Raises ValueError or KeyError where the entry's balances do not follow from those before."""
         kind = next((kind for kind in self.MOVES if kind in entry.outcome.fields), None)
-        if kind and entry.type != f"vialedger.v1.{self.MOVES[kind][0]}Request":
-            raise ValueError(f"the outcome of a {self.MOVES[kind][0]}Request")
+        due = next((kind for kind, move in self.MOVES.items() if entry.type == f"vialedger.v1.{move[0]}Request"), None)
+        if kind != due and (kind or REFUSED not in entry.outcome.fields):
+            raise Bad(entry.index, "outcome-differs", "an outcome of the request's kind, or a refusal", "another")
         vial, much, unit, change = self.moved(entry, kind) if kind not in (None, RECEIVED) else [None, 0, "", {}]
         vials = [vial] if vial else [name.decode() for name in entry.outcome.message(RECEIVED).all(1)]
         balances = [Message(balance) for balance in entry.outcome.all(BALANCES)]

@@ -18,6 +18,7 @@ mod explain;
 mod identities;
 mod replay;
 mod report;
+mod request_ids;
 mod signatures;
 
 pub use audited::Audited;
@@ -31,18 +32,22 @@ pub use identities::{
 pub use replay::{ledger_key, named_key, replay, unreadable};
 pub use report::{Anchor, Fault, Finding, Report, Verdict};
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::command::{Command, RequestId};
+use crate::command::Command;
 use crate::ledger::ParsedEntry;
 use crate::state::State;
 use crate::tlog::{Checkpoint, Hash, SignedNote, Tree, VerifierKey};
 use checkpoints::{Checkpoints, Outside};
-use evidence::Window;
+use evidence::{ReadEntry, Window};
+use request_ids::RequestIds;
 use signatures::KeyRing;
 
 /// Rows that are read, parsed and verified together.
-const CHUNK_ROWS: usize = 2_048;
+const CHUNK_ROWS: usize = 512;
+
+/// Checkpoints that are verified ahead at most: one for each of the entries that are judged meanwhile, and of the next.
+const CHECKPOINTS_AHEAD: usize = 2 * CHUNK_ROWS;
 
 /// What the auditor brings along.
 #[derive(Clone, Debug)]
@@ -122,7 +127,7 @@ where
     let key = plan.since.as_ref().and_then(|since| since.verifier_key().parse().ok());
     let key = key.unwrap_or_else(|| options.verifier_key.clone());
     let followed = plan.since.as_ref().map_or(Ok(()), |since| since.follow_on(&mut entries));
-    let fresh = || (State::empty(), Tree::new(), BTreeSet::new());
+    let fresh = || (State::empty(), Tree::new(), RequestIds::default());
     let (state, tree, request_ids) = plan.since.map_or_else(fresh, Audited::into_parts);
     let mut auditor = Auditor {
         options,
@@ -130,7 +135,6 @@ where
         state,
         tree,
         request_ids,
-        keys: KeyRing::default(),
         checkpoints: Checkpoints::new(key, outside, since, checkpoints),
         foreign,
         asked: plan.explain,
@@ -142,9 +146,10 @@ where
     let ended = auditor.under_our_key(ended, &mut window);
     let explanation = auditor.explanation.take();
     let distrusted = auditor.distrusted.take();
-    let audited = ended
-        .is_ok()
-        .then(|| Audited::new(auditor.state.clone(), auditor.tree.clone(), &auditor.request_ids));
+    let audited = ended.is_ok().then(|| {
+        let request_ids = std::mem::take(&mut auditor.request_ids);
+        Audited::new(auditor.state.clone(), auditor.tree.clone(), request_ids)
+    });
     let report = auditor.report(ended.err());
     let good = report.verdict == Verdict::Good;
     let (audited, distrusted) = (audited.filter(|_| good), distrusted.filter(|_| good));
@@ -187,8 +192,7 @@ struct Auditor<'a, C: Iterator> {
     since: u64,
     state: State,
     tree: Tree,
-    request_ids: BTreeSet<RequestId>,
-    keys: KeyRing,
+    request_ids: RequestIds,
     checkpoints: Checkpoints<C>,
     /// What this is as long as no key of the ledger is the one that the auditor brought.
     foreign: Option<Stop>,
@@ -209,22 +213,58 @@ where
         if self.since > 0 {
             self.checkpoints.at(&self.tree, true, None)?;
         }
-        while window.fill().map_err(|error| Stop::Unreadable(error.to_string()))? {
-            let signatures = self.keys.verify(window.chunk());
-            for (position, signature) in signatures.into_iter().enumerate() {
-                let entry = self.structure(window, position)?;
-                signature.map_err(Stop::Bad)?;
-                self.meaning(&entry)?;
-                self.cover();
+        let keys = KeyRing::default();
+        loop {
+            let next = window.next();
+            let ahead = self.checkpoints.read_on(CHECKPOINTS_AHEAD);
+            let key = self.checkpoints.key();
+            let (mut rows, mut checkpoints) = (Vec::new(), Vec::new());
+            // This thread judges a chunk, in order, while all others make the next one ready.
+            rayon::in_place_scope(|scope| {
+                scope.spawn(|_| {
+                    rows = evidence::make_ready(next.as_deref().unwrap_or_default(), &keys);
+                    checkpoints = checkpoints::make_ready(ahead, &key);
+                });
+                window.read_on();
+                self.judge(window)
+            })?;
+            if window.chunk() > 0 {
+                progress(self.state.size());
             }
-            progress(self.state.size());
+            self.checkpoints.keep(checkpoints);
+            if !window.fill(rows).map_err(|error| Stop::Unreadable(error.to_string()))? {
+                break;
+            }
         }
         let size = self.state.size();
         self.checkpoints.end(size, &self.options.verifier_key)
     }
 
+    /// Judges the entries of a chunk, one after the other.
+    fn judge<E>(&mut self, window: &mut Window<E>) -> Result<(), Stop>
+    where
+        E: Iterator<Item = Result<EntryRow, EvidenceError>>,
+    {
+        for position in 0..window.chunk() {
+            let entry = self.structure(window, position)?;
+            if !entry.signed {
+                let index = entry.parsed.sealed.index();
+                let expected = "the signature of the key that the entry names";
+                let finding = Finding::new(index, Fault::BadSignature, expected, "another");
+                return Err(Stop::Bad(finding));
+            }
+            self.meaning(&entry)?;
+            self.cover();
+        }
+        Ok(())
+    }
+
     /// Whether the row at `position` is the entry that belongs there, with the bytes that were committed to.
-    fn structure<E>(&mut self, window: &mut Window<E>, position: usize) -> Result<ParsedEntry, Stop>
+    fn structure<E>(
+        &mut self,
+        window: &mut Window<E>,
+        position: usize,
+    ) -> Result<Arc<ReadEntry>, Stop>
     where
         E: Iterator<Item = Result<EntryRow, EvidenceError>>,
     {
@@ -244,10 +284,10 @@ where
             Err(finding) => return Err(Stop::Bad(self.repeated(window, position, finding))),
         };
         if expected == 0 {
-            self.own_key(&entry)?;
+            self.own_key(&entry.parsed)?;
         }
-        let _ = self.tree.append(entry.sealed.leaf_hash());
-        let next = replay::next_key(&entry);
+        let _ = self.tree.append(entry.parsed.sealed.leaf_hash());
+        let next = replay::next_key(&entry.parsed);
         self.checkpoints.at(&self.tree, window.vouched(position), next.as_ref())?;
         if let Some(next) = next {
             if next == self.options.verifier_key {
@@ -316,15 +356,16 @@ where
             let request = &entry.request;
             Command::parse(request.kind(), request.bytes()).ok()
         });
-        let met = met.is_some_and(|command| self.request_ids.contains(&command.header.request_id));
+        let met = met.is_some_and(|command| self.request_ids.contains(command.header.request_id));
         let misplaced = matches!(finding.fault, Fault::Reordered | Fault::Missing);
         let fault = if met && misplaced { Fault::Duplicate } else { finding.fault };
         Finding { fault, ..finding }
     }
 
     /// Whether the rules make of the request what the entry says.
-    fn meaning(&mut self, entry: &ParsedEntry) -> Result<(), Stop> {
-        let step = replay::rerun(&self.state, entry).map_err(Stop::Bad)?;
+    fn meaning(&mut self, read: &ReadEntry) -> Result<(), Stop> {
+        let entry = &read.parsed;
+        let step = replay::rerun(&self.state, entry, read.command.as_ref()).map_err(Stop::Bad)?;
         if !self.request_ids.insert(step.request_id) {
             return Err(Stop::Bad(Finding::new(
                 entry.sealed.index(),

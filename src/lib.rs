@@ -6,7 +6,7 @@
 //! * Nothing acknowledged is ever changed or lost: `tests/promises/append_only.rs`, `tests/promises/durability.rs`, and
 //!   `tests/crash.rs`, which kills the real server again and again.
 //! * Any changed, missing, doubled, reordered or added byte in the evidence is found, and its entry is named:
-//!   `tests/rules/tamper.rs`.
+//!   `tests/matrix`, which tries every byte.
 //! * Any receipt proves itself against every later checkpoint: `tests/tlog`, `tests/tiles`, `tests/crash.rs`.
 //! * Tools that are not ours read the ledger's tiles, checkpoints and proofs: `tests/tiles`.
 //! * One request id, one entry, one answer, under retries and races: `tests/promises/exactly_once.rs`.

@@ -1,11 +1,9 @@
 //! Where an audit ended, so that the next one costs only the entries that were added since.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
+use super::request_ids::RequestIds;
 use super::{EntryRow, EvidenceError, Fault, Finding, Registrations, Stop};
-use crate::command::RequestId;
 use crate::state::State;
 use crate::tlog::{Hash, Tree, VerifierKey, leaf_hash};
 
@@ -17,13 +15,12 @@ use crate::tlog::{Hash, Tree, VerifierKey, leaf_hash};
 pub struct Audited {
     state: State,
     tree: Tree,
-    /// Ids of all requests so far, in order.
-    requests: Vec<[u8; 16]>,
+    requests: RequestIds,
 }
 
 impl Audited {
-    pub(super) fn new(state: State, tree: Tree, requests: &BTreeSet<RequestId>) -> Self {
-        Self { state, tree, requests: requests.iter().map(|id| *id.as_bytes()).collect() }
+    pub(super) fn new(state: State, tree: Tree, requests: RequestIds) -> Self {
+        Self { state, tree, requests }
     }
 
     /// How many entries were audited.
@@ -76,9 +73,8 @@ impl Audited {
         Ok(audited)
     }
 
-    pub(super) fn into_parts(self) -> (State, Tree, BTreeSet<RequestId>) {
-        let requests = self.requests.into_iter().map(RequestId::from_bytes).collect();
-        (self.state, self.tree, requests)
+    pub(super) fn into_parts(self) -> (State, Tree, RequestIds) {
+        (self.state, self.tree, self.requests)
     }
 
     /// Whether the evidence still has the last entry that was audited. Its rows begin with that one; all before it are

@@ -1,7 +1,9 @@
 //! The checkpoints: signed by the ledger's key, and of these entries.
 
 use std::collections::VecDeque;
-use std::iter::Peekable;
+use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::{Anchor, CheckpointRow, EvidenceError, Fault, Finding, Stop};
 use crate::tlog::{Checkpoint, CheckpointError, Hash, SignedNote, Tree, VerifierKey};
@@ -36,13 +38,42 @@ impl Outside {
     }
 }
 
+/// A row that is not verified yet.
+pub(super) type UnreadRow = Result<CheckpointRow, EvidenceError>;
+
+/// A row that was verified, if it can be read at all.
+pub(super) type ReadyRow = Result<ReadCheckpoint, EvidenceError>;
+
+/// A row, and what its bytes say if a key has signed them.
+pub(super) struct ReadCheckpoint {
+    row: CheckpointRow,
+    key: Arc<VerifierKey>,
+    checkpoint: Result<Checkpoint, Finding>,
+}
+
+impl ReadCheckpoint {
+    fn of(row: CheckpointRow, key: &Arc<VerifierKey>) -> Self {
+        let checkpoint = read(&row, key);
+        Self { row, key: Arc::clone(key), checkpoint }
+    }
+}
+
+/// Verifies checkpoints, on all cores.
+pub(super) fn make_ready(rows: Vec<UnreadRow>, key: &Arc<VerifierKey>) -> Vec<ReadyRow> {
+    rows.into_par_iter().map(|row| row.map(|row| ReadCheckpoint::of(row, key))).collect()
+}
+
 /// Checkpoints in the order of their sizes, met as the tree grows.
 pub(super) struct Checkpoints<C: Iterator> {
     /// The ledger's key at the size that was reached.
-    key: VerifierKey,
+    key: Arc<VerifierKey>,
     outside: Option<Outside>,
     since: u64,
-    rows: Peekable<C>,
+    rows: C,
+    /// The next rows, read and verified ahead, under the key that was the ledger's then.
+    ready: VecDeque<ReadyRow>,
+    /// The rows after those, which are being verified.
+    unready: VecDeque<UnreadRow>,
     checked: u64,
     /// Size of the last checkpoint that was met.
     last: u64,
@@ -58,14 +89,55 @@ where
 {
     /// `key` is the ledger's to begin with; `since` is how many entries an earlier audit vouches for.
     pub(super) fn new(key: VerifierKey, outside: Option<Outside>, since: u64, rows: C) -> Self {
-        let rows = rows.peekable();
-        let (checked, last, roots) = (0, 0, VecDeque::new());
-        Self { key, outside, since, rows, checked, last, held: since, roots }
+        let (key, checked, last, held) = (Arc::new(key), 0, 0, since);
+        let (ready, unready, roots) = Default::default();
+        Self { key, outside, since, rows, ready, unready, checked, last, held, roots }
+    }
+
+    /// The ledger's key at the size that was reached.
+    pub(super) fn key(&self) -> Arc<VerifierKey> {
+        Arc::clone(&self.key)
     }
 
     /// Takes another key for the ledger's, from here on.
     pub(super) fn rotate(&mut self, key: VerifierKey) {
-        self.key = key;
+        self.key = Arc::new(key);
+    }
+
+    /// Reads on until so many rows are ahead. The new ones are to be made ready, and handed to [`Checkpoints::keep`].
+    pub(super) fn read_on(&mut self, ahead: usize) -> Vec<UnreadRow> {
+        let rows: Vec<_> =
+            self.rows.by_ref().take(ahead.saturating_sub(self.ready.len())).collect();
+        self.unready = rows.iter().cloned().collect();
+        rows
+    }
+
+    /// Takes the rows that were made ready, but for those that were met meanwhile.
+    pub(super) fn keep(&mut self, rows: Vec<ReadyRow>) {
+        let met = rows.len() - self.unready.len();
+        self.unready.clear();
+        self.ready.extend(rows.into_iter().skip(met));
+    }
+
+    /// The next row. One that was verified ahead of a rotation is verified again.
+    fn peek(&mut self) -> Option<&ReadyRow> {
+        if self.ready.is_empty() {
+            let row = self.unready.pop_front().or_else(|| self.rows.next())?;
+            self.ready.push_back(row.map(|row| ReadCheckpoint::of(row, &self.key)));
+        }
+        let next = self.ready.front_mut()?;
+        if let Ok(ready) = next
+            && !Arc::ptr_eq(&ready.key, &self.key)
+        {
+            *ready = ReadCheckpoint::of(ready.row.clone(), &self.key);
+        }
+        Some(next)
+    }
+
+    /// The next row, if it is of no more than so many entries.
+    fn next_within(&mut self, size: u64) -> Option<ReadyRow> {
+        let met = self.peek()?.as_ref().map_or(true, |ready| ready.row.size <= size);
+        if met { self.ready.pop_front() } else { None }
     }
 
     /// What was found so far counts for nothing.
@@ -112,12 +184,10 @@ where
         next: Option<&VerifierKey>,
     ) -> Result<(), Stop> {
         let size = tree.size();
-        while let Some(row) =
-            self.rows.next_if(|row| row.as_ref().map_or(true, |row| row.size <= size))
-        {
-            let row = row.map_err(|error| mismatch(size, "a checkpoint", error.to_string()));
-            let row = row.map_err(Stop::Bad)?;
-            let checkpoint = read(&row, &self.key).map_err(Stop::Bad)?;
+        while let Some(ready) = self.next_within(size) {
+            let ready = ready.map_err(|error| mismatch(size, "a checkpoint", error.to_string()));
+            let ReadCheckpoint { row, checkpoint, .. } = ready.map_err(Stop::Bad)?;
+            let checkpoint = checkpoint.map_err(Stop::Bad)?;
             if row.size < size {
                 let found = format!("a checkpoint of size {} out of order", row.size);
                 let expected = "checkpoints in the order of their sizes";
@@ -135,7 +205,7 @@ where
         }
         match &self.outside {
             Some(outside) if outside.size() == size => {
-                outside.signed_by_one(std::iter::once(&self.key).chain(next))?;
+                outside.signed_by_one(std::iter::once(self.key.as_ref()).chain(next))?;
                 // A checkpoint of the evidence that held at this very size is of the other history too.
                 let (vouched, good) =
                     if self.last == size { (true, 0) } else { (vouched, self.last) };
@@ -161,14 +231,14 @@ where
     /// key from outside, which may be one that comes behind the end.
     pub(super) fn end(&mut self, size: u64, brought: &VerifierKey) -> Result<(), Stop> {
         if let Some(outside) = self.outside.as_ref().filter(|outside| outside.size() > size) {
-            outside.signed_by_one([&self.key, brought])?;
+            outside.signed_by_one([self.key.as_ref(), brought])?;
             return Err(Stop::Bad(truncated(size, outside.size())));
         }
-        if let Some(row) = self.rows.next() {
-            let row = row.map_err(|error| mismatch(size, "a checkpoint", error.to_string()));
-            let row = row.map_err(Stop::Bad)?;
-            let checkpoint = read(&row, &self.key)
-                .map_err(|finding| Stop::Bad(Finding { index: size, ..finding }))?;
+        if let Some(ready) = self.next_within(u64::MAX) {
+            let ready = ready.map_err(|error| mismatch(size, "a checkpoint", error.to_string()));
+            let checkpoint = ready.map_err(Stop::Bad)?.checkpoint;
+            let checkpoint =
+                checkpoint.map_err(|finding| Stop::Bad(Finding { index: size, ..finding }))?;
             return Err(Stop::Bad(truncated(size, checkpoint.size())));
         }
         if self.last < size {
@@ -182,13 +252,12 @@ where
 
     /// Size of the next checkpoint.
     pub(super) fn next_size(&mut self) -> Option<u64> {
-        self.rows.peek()?.as_ref().ok().map(|row| row.size)
+        self.peek()?.as_ref().ok().map(|ready| ready.row.size)
     }
 
     /// The signed root at a size, where the next checkpoint is of that size and holds.
     pub(super) fn next_root(&mut self, size: u64) -> Option<Hash> {
-        let row = self.rows.peek()?.as_ref().ok()?.clone();
-        let checkpoint = read(&row, &self.key).ok()?;
+        let checkpoint = self.peek()?.as_ref().ok()?.checkpoint.as_ref().ok()?;
         (checkpoint.size() == size).then(|| checkpoint.root())
     }
 }

@@ -1,10 +1,18 @@
 //! Rows of evidence, read in chunks with a look ahead, and the entry that belongs at each place.
+//!
+//! A chunk is judged while the next one is made ready on the other cores: parsed, hashed, its signatures verified. Three
+//! chunks are in memory at most.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rayon::prelude::*;
 
 use super::replay::unreadable;
+use super::signatures::KeyRing;
 use super::{Fault, Finding};
+use crate::command::{Command, Violation};
 use crate::ledger::{EntryError, ParsedEntry};
 use crate::tlog::{Hash, leaf_hash};
 
@@ -34,32 +42,57 @@ pub struct CheckpointRow {
 #[error("{0}")]
 pub struct EvidenceError(pub String);
 
+/// An entry that can be read, with what can be said of it without any other.
+pub(super) struct ReadEntry {
+    pub(super) parsed: ParsedEntry,
+    pub(super) command: Result<Command, Vec<Violation>>,
+    /// Whether the signature is that of the key that the entry names.
+    pub(super) signed: bool,
+}
+
 /// A row with what its bytes say.
 pub(super) struct Row {
     index: u64,
     leaf: Hash,
-    pub(super) entry: Result<ParsedEntry, EntryError>,
+    entry: Result<Arc<ReadEntry>, EntryError>,
 }
 
 impl Row {
-    fn read(row: EntryRow) -> Self {
+    fn read(row: &EntryRow, keys: &KeyRing) -> Self {
         let leaf = leaf_hash(&row.entry);
-        Self { index: row.index, leaf, entry: ParsedEntry::parse(row.entry) }
+        let entry = ParsedEntry::parse(row.entry.clone()).map(|parsed| {
+            let command = Command::parse(parsed.request.kind(), parsed.request.bytes());
+            let signed = keys.holds(&parsed.request);
+            Arc::new(ReadEntry { parsed, command, signed })
+        });
+        Self { index: row.index, leaf, entry }
+    }
+
+    fn parsed(&self) -> Option<&ParsedEntry> {
+        self.entry.as_ref().ok().map(|entry| &entry.parsed)
     }
 
     /// The leaf hash that the row says is before it.
     fn previous(&self) -> Option<Hash> {
-        self.entry.as_ref().ok().map(|entry| entry.previous)
+        self.parsed().map(|entry| entry.previous)
     }
 
     fn says(&self, index: u64) -> bool {
-        self.entry.as_ref().is_ok_and(|entry| entry.sealed.index() == index)
+        self.parsed().is_some_and(|entry| entry.sealed.index() == index)
     }
 
     /// Whether its entry says that it comes after a row.
     fn follows(&self, row: &Self) -> bool {
         row.index.checked_add(1).is_some_and(|index| self.says(index))
     }
+}
+
+/// Rows that are read and not made ready yet.
+pub(super) type Unread = Arc<[EntryRow]>;
+
+/// Makes a chunk ready, on all cores.
+pub(super) fn make_ready(rows: &[EntryRow], keys: &KeyRing) -> Vec<Row> {
+    rows.par_iter().map(|row| Row::read(row, keys)).collect()
 }
 
 /// A chunk of rows and the few that follow it.
@@ -69,6 +102,10 @@ pub(super) struct Window<E> {
     /// How many rows of `rows` are the chunk; the others are in sight.
     chunk: usize,
     size: usize,
+    /// The chunks after `rows`, as far as they are read.
+    unread: VecDeque<Unread>,
+    /// Why no more can be read, once everything before has been judged.
+    failure: Option<EvidenceError>,
     ended: bool,
 }
 
@@ -77,44 +114,82 @@ where
     E: Iterator<Item = Result<EntryRow, EvidenceError>>,
 {
     pub(super) fn new(source: E, size: usize) -> Self {
-        Self { source, rows: Vec::new(), chunk: 0, size, ended: false }
+        let (rows, unread) = (Vec::new(), VecDeque::new());
+        let mut window = Self { source, rows, chunk: 0, size, unread, failure: None, ended: false };
+        window.read(size + AHEAD);
+        window
     }
 
-    /// Moves on to the next chunk; false when there is none.
-    pub(super) fn fill(&mut self) -> Result<bool, EvidenceError> {
-        self.rows.drain(..self.chunk);
-        let wanted = (self.size + AHEAD).saturating_sub(self.rows.len());
-        if !self.ended {
-            let fresh: Vec<EntryRow> =
-                self.source.by_ref().take(wanted).collect::<Result<_, _>>()?;
-            self.ended = fresh.len() < wanted;
-            self.rows.extend(fresh.into_par_iter().map(Row::read).collect::<Vec<_>>());
+    /// The chunk that is to be made ready next.
+    pub(super) fn next(&self) -> Option<Unread> {
+        self.unread.front().cloned()
+    }
+
+    /// Reads one more chunk of the source.
+    pub(super) fn read_on(&mut self) {
+        self.read(self.size);
+    }
+
+    fn read(&mut self, wanted: usize) {
+        if self.ended {
+            return;
         }
+        match self.source.by_ref().take(wanted).collect::<Result<Vec<_>, _>>() {
+            Ok(rows) => {
+                self.ended = rows.len() < wanted;
+                if !rows.is_empty() {
+                    self.unread.push_back(rows.into());
+                }
+            }
+            Err(error) => (self.failure, self.ended) = (Some(error), true),
+        }
+    }
+
+    /// Moves on to the next chunk, with the rows of [`Window::next`] made ready; false when there is none.
+    pub(super) fn fill(&mut self, ready: Vec<Row>) -> Result<bool, EvidenceError> {
+        self.rows.drain(..self.chunk);
+        if self.unread.pop_front().is_none()
+            && let Some(failure) = self.failure.take()
+        {
+            return Err(failure);
+        }
+        self.rows.extend(ready);
         self.chunk = self.rows.len().min(self.size);
         Ok(self.chunk > 0)
     }
 
-    pub(super) fn chunk(&self) -> &[Row] {
-        self.rows.get(..self.chunk).unwrap_or_default()
+    /// How many rows the chunk has.
+    pub(super) fn chunk(&self) -> usize {
+        self.chunk
     }
 
     /// The entry that a row holds, as far as it can be read.
     pub(super) fn entry(&self, position: usize) -> Option<&ParsedEntry> {
-        self.rows.get(position).and_then(|row| row.entry.as_ref().ok())
+        self.rows.get(position).and_then(Row::parsed)
+    }
+
+    /// Whether no row follows those in sight.
+    fn all_in_sight(&self) -> bool {
+        self.ended && self.unread.is_empty() && self.failure.is_none()
+    }
+
+    /// The rows after those in sight, as far as they can be read from the source.
+    fn rest(&mut self) -> impl Iterator<Item = Bytes> {
+        let unread = self.unread.iter().flat_map(|rows| rows.iter()).map(|row| row.entry.clone());
+        let source = self.source.by_ref().map_while(Result::ok).map(|row| row.entry);
+        unread.chain(source)
     }
 
     /// Whether any entry of this chunk, or behind it, passes a test. Reads all there is.
     pub(super) fn any_left(&mut self, mut test: impl FnMut(&ParsedEntry) -> bool) -> bool {
-        let here = self.rows.iter().any(|row| row.entry.as_ref().is_ok_and(&mut test));
-        let rest = self.source.by_ref().map_while(Result::ok);
-        here || rest.into_iter().any(|row| ParsedEntry::parse(row.entry).is_ok_and(|it| test(&it)))
+        let here = self.rows.iter().filter_map(Row::parsed).any(&mut test);
+        here || self.rest().any(|entry| ParsedEntry::parse(entry).is_ok_and(|it| test(&it)))
     }
 
     /// The leaf hashes of this row and all that follow, as far as they can be read from the source.
     pub(super) fn leaves(&mut self, position: usize) -> impl Iterator<Item = Hash> {
-        let rows = self.rows.iter().skip(position).map(|row| row.leaf);
-        let rest = self.source.by_ref().map_while(Result::ok).map(|row| leaf_hash(&row.entry));
-        rows.chain(rest)
+        let rows: Vec<Hash> = self.rows.iter().skip(position).map(|row| row.leaf).collect();
+        rows.into_iter().chain(self.rest().map(|entry| leaf_hash(&entry)))
     }
 
     /// Whether the next row is chained to this one.
@@ -135,7 +210,7 @@ where
     pub(super) fn claim(&self, position: usize) -> Option<(Hash, Hash)> {
         let row = self.rows.get(position)?;
         let next = self.rows.get(position + 1)?;
-        let last = self.ended && position + 2 == self.rows.len();
+        let last = self.all_in_sight() && position + 2 == self.rows.len();
         let previous = next.previous().filter(|previous| *previous != row.leaf)?;
         (last && next.follows(row)).then_some((previous, next.leaf))
     }
@@ -146,7 +221,7 @@ where
         position: usize,
         expected: u64,
         last_leaf: Hash,
-    ) -> Result<ParsedEntry, Finding> {
+    ) -> Result<Arc<ReadEntry>, Finding> {
         let row = self.rows.get(position).expect("a row of the chunk");
         if row.index != expected {
             let found = format!("row {}", row.index);
@@ -154,9 +229,9 @@ where
         }
         // The bytes first: what the next entry does not commit to was edited, whatever it says now.
         match &row.entry {
-            Ok(entry) if entry.previous == last_leaf && row.says(expected) => {
+            Ok(entry) if entry.parsed.previous == last_leaf && row.says(expected) => {
                 if self.committed(position) {
-                    Ok(entry.clone())
+                    Ok(Arc::clone(entry))
                 } else {
                     Err(edited(expected, "the bytes that the next entry commits to"))
                 }
@@ -191,7 +266,7 @@ where
             }
             Err(error) => unreadable(expected, error),
             Ok(_) if chained => edited(expected, &format!("entry {expected}")),
-            Ok(entry) if entry.sealed.index() == expected => {
+            Ok(entry) if entry.parsed.sealed.index() == expected => {
                 if self.vouched(position) && expected > 0 {
                     // This entry is vouched for by the next, so it is the one before that is not itself any more.
                     edited(expected - 1, "the bytes that the next entry commits to")
@@ -199,13 +274,13 @@ where
                     edited(expected, "the leaf hash of the entry before")
                 }
             }
-            Ok(entry) if entry.sealed.index() < expected => {
-                let index = entry.sealed.index();
+            Ok(entry) if entry.parsed.sealed.index() < expected => {
+                let index = entry.parsed.sealed.index();
                 let found = format!("entry {index}");
                 Finding::new(expected, Fault::Reordered, format!("entry {expected}"), found)
             }
             Ok(entry) => {
-                let found = format!("entry {}", entry.sealed.index());
+                let found = format!("entry {}", entry.parsed.sealed.index());
                 self.elsewhere(position, expected, found)
             }
         }
@@ -215,11 +290,8 @@ where
     fn elsewhere(&mut self, position: usize, expected: u64, found: String) -> Finding {
         let here = self.rows.iter().skip(position).any(|row| row.says(expected));
         let later = here
-            || self.source.by_ref().any(|row| {
-                row.is_ok_and(|row| {
-                    ParsedEntry::parse(row.entry)
-                        .is_ok_and(|entry| entry.sealed.index() == expected)
-                })
+            || self.rest().any(|entry| {
+                ParsedEntry::parse(entry).is_ok_and(|entry| entry.sealed.index() == expected)
             });
         let fault = if later { Fault::Reordered } else { Fault::Missing };
         Finding::new(expected, fault, format!("entry {expected}"), found)

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Fault, Finding};
-use crate::command::{Act, Command};
+use crate::command::{Act, Command, Violation};
 use crate::decide::{RULES_VERSION, decide_by};
 use crate::ledger::{EntryError, ParsedEntry, RequestKind};
 use crate::pb::v1::{self, outcome};
@@ -24,7 +24,8 @@ pub fn replay(state: &State, bytes: Bytes) -> Result<Step, Finding> {
         let expected = format!("previous leaf hash {}", state.last_leaf());
         return Err(Finding::new(index, Fault::Edited, expected, entry.previous.to_string()));
     }
-    rerun(state, &entry)
+    let command = Command::parse(entry.request.kind(), entry.request.bytes());
+    rerun(state, &entry, command.as_ref())
 }
 
 /// What an entry that cannot be read is.
@@ -37,8 +38,12 @@ pub fn unreadable(index: u64, error: &EntryError) -> Finding {
     Finding::new(index, fault, "an entry of this format", error.to_string())
 }
 
-/// Runs the rules again over an entry that is at its place in the chain.
-pub(super) fn rerun(state: &State, entry: &ParsedEntry) -> Result<Step, Finding> {
+/// Runs the rules again over an entry that is at its place in the chain, and the command that is read from it.
+pub(super) fn rerun(
+    state: &State,
+    entry: &ParsedEntry,
+    command: Result<&Command, &Vec<Violation>>,
+) -> Result<Step, Finding> {
     let index = state.size();
     let finding =
         |fault, expected: String, found: String| Finding::new(index, fault, expected, found);
@@ -56,8 +61,7 @@ pub(super) fn rerun(state: &State, entry: &ParsedEntry) -> Result<Step, Finding>
         let expected = format!("a time after {}", state.last_time());
         return Err(finding(Fault::TimeReversed, expected, now.to_string()));
     }
-    let request = &entry.request;
-    let command = Command::parse(request.kind(), request.bytes()).map_err(|violations| {
+    let command = command.map_err(|violations| {
         let first = violations.first().map_or_else(String::new, |v| format!(": {}", v.field));
         finding(
             Fault::OutcomeDiffers,
@@ -69,7 +73,7 @@ pub(super) fn rerun(state: &State, entry: &ParsedEntry) -> Result<Step, Finding>
         let found = "a request that only wanted to be validated".to_owned();
         return Err(finding(Fault::OutcomeDiffers, "a request to record".to_owned(), found));
     }
-    match decide_by(entry.rules_version, state, request, &command, now) {
+    match decide_by(entry.rules_version, state, &entry.request, command, now) {
         Ok(step) if step.entry == entry.sealed => Ok(step),
         Ok(step) => Err(difference(index, &step, entry)),
         Err(refusal) => Err(refused(index, &refusal)),

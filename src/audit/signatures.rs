@@ -1,39 +1,39 @@
-//! The persons' signatures, on all cores.
+//! The persons' signatures. They are verified strictly and one by one: a batch can disagree with the single verification
+//! on crafted input.
 
 use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
 
-use rayon::prelude::*;
-
-use super::evidence::Row;
-use super::{Fault, Finding};
+use crate::ledger::SignedRequest;
 use crate::tlog::PublicKey;
 
-/// Keys that were seen, decoded once.
+/// Keys that are kept at most. A ledger's people have fewer; whoever forges one cannot fill the memory with theirs.
+const MAX_KEYS: usize = 65_536;
+
+/// Keys that were seen, decoded once for all cores.
 #[derive(Default)]
 pub(super) struct KeyRing {
-    keys: BTreeMap<[u8; 32], Option<PublicKey>>,
+    keys: RwLock<BTreeMap<[u8; 32], Option<PublicKey>>>,
 }
 
 impl KeyRing {
-    /// Verifies the signature of each row that can be read. Strict and one by one: a batch can disagree with the single
-    /// verification on crafted input.
-    pub(super) fn verify(&mut self, rows: &[Row]) -> Vec<Result<(), Finding>> {
-        for entry in rows.iter().filter_map(|row| row.entry.as_ref().ok()) {
-            let key = entry.request.key();
-            self.keys.entry(*key).or_insert_with(|| PublicKey::from_bytes(key).ok());
-        }
-        rows.par_iter().map(|row| self.one(row)).collect()
+    /// Whether the signature of a request holds under the key that it names.
+    pub(super) fn holds(&self, request: &SignedRequest) -> bool {
+        self.key(request.key()).is_some_and(|key| request.holds_under(&key))
     }
 
-    fn one(&self, row: &Row) -> Result<(), Finding> {
-        // What cannot be read is found when its place in the chain is looked at.
-        let Ok(entry) = &row.entry else { return Ok(()) };
-        let key = self.keys.get(entry.request.key()).and_then(Option::as_ref);
-        let holds = key.is_some_and(|key| entry.request.holds_under(key));
-        if holds {
-            return Ok(());
+    fn key(&self, bytes: &[u8; 32]) -> Option<PublicKey> {
+        // A map of what can be decoded again is whole, whatever happened to a thread that wrote to it.
+        let known = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(bytes).cloned();
+        if let Some(known) = known {
+            return known;
         }
-        let expected = "the signature of the key that the entry names";
-        Err(Finding::new(entry.sealed.index(), Fault::BadSignature, expected, "another"))
+        let key = PublicKey::from_bytes(bytes).ok();
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= MAX_KEYS {
+            keys.clear();
+        }
+        keys.insert(*bytes, key.clone());
+        key
     }
 }

@@ -240,9 +240,8 @@ pub(super) fn judge(ledger: &Path, options: &Options) -> Result<Report, CliError
 
 /// A bar on standard error for long work, shown only on a terminal.
 pub(super) fn progress_bar(length: u64) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} entries, {eta} left")
-            .expect("the template is a constant");
+    let template = "{bar:40} {human_pos} of {human_len} entries, {per_sec}, {eta} left";
+    let style = ProgressStyle::with_template(template).expect("the template is a constant");
     ProgressBar::new(length).with_style(style)
 }
 

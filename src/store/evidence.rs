@@ -65,8 +65,7 @@ impl Evidence {
         &self,
         first: u64,
     ) -> impl Iterator<Item = Result<EntryRow, EvidenceError>> + '_ {
-        let sql = "SELECT rowid, idx, entry FROM entries WHERE rowid > ?1 OR ?1 IS NULL \
-                   ORDER BY rowid LIMIT ?2";
+        let sql = "SELECT rowid, idx, entry FROM entries WHERE rowid >= ?1 ORDER BY rowid LIMIT ?2";
         Rows::new(&self.reader, sql, first, |row| {
             let index = position(row.get(1)?);
             let entry = row.get_ref(2)?.as_blob();
@@ -85,8 +84,8 @@ impl Evidence {
         &self,
         first: u64,
     ) -> impl Iterator<Item = Result<CheckpointRow, EvidenceError>> + '_ {
-        let sql = "SELECT rowid, size, note FROM checkpoints WHERE rowid > ?1 OR ?1 IS NULL \
-                   ORDER BY rowid LIMIT ?2";
+        let sql =
+            "SELECT rowid, size, note FROM checkpoints WHERE rowid >= ?1 ORDER BY rowid LIMIT ?2";
         Rows::new(&self.reader, sql, first, |row| {
             let size = position(row.get(1)?);
             // Its bytes, so that a note which is no text is judged like any other altered one.
@@ -109,8 +108,9 @@ struct Rows<'r, T> {
     sql: &'static str,
     read: fn(&Row<'_>) -> Result<T, StoreError>,
     fetched: VecDeque<T>,
-    /// Position of the last row fetched.
-    last: Option<i64>,
+    /// The least position that a row not fetched can have; none once there can be no more. A bound by itself, so that
+    /// SQLite seeks it instead of stepping over all rows before it.
+    next: Option<i64>,
     failure: Option<EvidenceError>,
     ended: bool,
 }
@@ -122,15 +122,24 @@ impl<'r, T> Rows<'r, T> {
         first: u64,
         read: fn(&Row<'_>) -> Result<T, StoreError>,
     ) -> Self {
-        let (fetched, last) = (VecDeque::new(), first.checked_sub(1).map(to_sql));
-        Self { reader, sql, read, fetched, last, failure: None, ended: false }
+        let next = if first == 0 { i64::MIN } else { to_sql(first) };
+        let fetched = VecDeque::new();
+        Self { reader, sql, read, fetched, next: Some(next), failure: None, ended: false }
     }
 
     fn fetch(&mut self) -> Result<(), StoreError> {
+        let Some(next) = self.next else { return Ok(()) };
         let mut statement = self.reader.connection().prepare_cached(self.sql)?;
-        let mut rows = statement.query(params![self.last, CHUNK_ROWS])?;
+        let mut rows = statement.query(params![next, CHUNK_ROWS])?;
         while let Some(row) = rows.next()? {
-            self.last = Some(row.get(0)?);
+            let at: i64 = row.get(0)?;
+            // In a file whose pages were tampered with: going on from there might go on for ever.
+            if self.next.is_none_or(|next| at < next) {
+                return Err(StoreError::evidence(format!(
+                    "row {at} is not behind those before it"
+                )));
+            }
+            self.next = at.checked_add(1);
             self.fetched.push_back((self.read)(row)?);
         }
         Ok(())

@@ -19,11 +19,11 @@ use tonic::metadata::{AsciiMetadataValue, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 use tracing::level_filters::LevelFilter;
-use vialedger::client::{Act, Answer, Read, check_receipt, new_request_id};
+use vialedger::client::{Act, Answer, Read, check_receipt};
 use vialedger::clock::{Clock, Stopwatch};
 use vialedger::grpc::{KEY_METADATA, SIGNATURE_METADATA};
 use vialedger::key::Key;
-use vialedger::ledger::{Receipt, RequestKind, SignedRequest};
+use vialedger::ledger::{Receipt, SignedRequest};
 use vialedger::pb::v1;
 use vialedger::server::{Server, ServerOptions};
 use vialedger::service::{self, Service, ServiceOptions, WriterHandle};
@@ -35,8 +35,8 @@ use vialedger::token;
 use crate::clinic;
 use crate::echo::{call, connect};
 use crate::machine::{Measured, share};
+use crate::site::{ORIGIN, initialize};
 
-const ORIGIN: &str = "example.org/bench";
 /// Pharmacists whose keys sign: as many as a large site has on duty.
 const PHARMACISTS: usize = 16;
 /// Patients of the site.
@@ -274,28 +274,6 @@ fn pharmacist(number: usize) -> String {
 async fn submit<A: Act>(service: &Service, key: &Key, act: A) -> u64 {
     let answer = service.submit(clinic::sign(ORIGIN, key, act)).await.unwrap();
     answer.receipt.unwrap().index
-}
-
-fn initialize(vkey: &VerifierKey, chief: &Key) -> SignedRequest {
-    let public_key = chief.public_key().as_bytes().to_vec();
-    let message = v1::InitializeLedgerRequest {
-        ledger: ORIGIN.to_owned(),
-        request_id: new_request_id(Clock::system().now()).unwrap(),
-        verifier_key: vkey.to_string(),
-        site: Some(v1::Site {
-            display_name: "Bench clinic".to_owned(),
-            address: "1 Main Street, Dayton, Ohio".to_owned(),
-            ..Default::default()
-        }),
-        administrator: Some(v1::Person {
-            name: "people/chief".to_owned(),
-            display_name: "The chief pharmacist".to_owned(),
-            roles: vec![v1::Role::Administrator.into(), v1::Role::Pharmacist.into()],
-            keys: vec![v1::PersonKey { public_key, ..Default::default() }],
-        }),
-    };
-    let bytes = Bytes::from(message.encode_to_vec());
-    SignedRequest::sign(RequestKind::InitializeLedger, bytes, chief.signing_key())
 }
 
 /// Where the ledger's database is.

@@ -20,7 +20,7 @@ pub(crate) fn processor() -> String {
 }
 
 /// Processor time that the living threads of this process have used so far.
-fn processor_time() -> Duration {
+pub(crate) fn processor_time() -> Duration {
     let threads = fs::read_dir("/proc/self/task").expect("Linux tells each thread's time");
     let nanos = threads.filter_map(Result::ok).filter_map(|thread| {
         let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;

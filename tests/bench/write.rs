@@ -28,6 +28,7 @@ mod echo;
 mod load;
 mod machine;
 mod primitive;
+mod site;
 
 use std::fmt;
 use std::path::Path;

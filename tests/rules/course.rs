@@ -108,14 +108,6 @@ pub(crate) fn merge(alias: &str, patient: &str) -> v1::MergePatientsRequest {
     }
 }
 
-pub(crate) fn open_identity(patient: &str) -> v1::OpenIdentityRequest {
-    v1::OpenIdentityRequest {
-        patient: format!("patients/{patient}"),
-        purpose: v1::IdentityPurpose::Treatment.into(),
-        ..Default::default()
-    }
-}
-
 pub(crate) fn eligibility(patient: &str, now: Timestamp) -> v1::RecordEligibilityRequest {
     v1::RecordEligibilityRequest {
         patient: format!("patients/{patient}"),

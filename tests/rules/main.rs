@@ -10,20 +10,16 @@
     reason = "tests"
 )]
 
-mod borders;
 mod conservation;
 mod course;
 mod courses;
 mod custody;
 mod doses;
-mod forge;
 mod histories;
 mod infusions;
-mod insider;
 mod precedence;
 mod quarantine;
 mod refusals;
 mod registry;
 mod requests;
 mod support;
-mod tamper;

@@ -67,6 +67,7 @@ requests! {
     DischargePatientRequest DischargePatient,
     RecordFormSentRequest RecordFormSent,
     RecordSelfAuditRequest RecordSelfAudit,
+    RotateLedgerKeyRequest RotateLedgerKey,
 }
 
 /// Multiple-dose ketamine, 10 mg/mL, 20 mL.

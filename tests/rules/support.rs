@@ -48,6 +48,31 @@ pub(crate) fn note_signer(label: &str) -> NoteSigner {
     NoteSigner::new(ORIGIN.parse().unwrap(), key(label))
 }
 
+/// The ledger's keys, one after the other, each with the size of the first checkpoint that it signs. The one before signs
+/// that checkpoint too.
+#[derive(Clone)]
+pub(crate) struct Signers(pub(crate) Vec<(u64, NoteSigner)>);
+
+impl Signers {
+    /// One key for all sizes.
+    pub(crate) fn only(label: &str) -> Self {
+        Self(vec![(0, note_signer(label))])
+    }
+
+    /// The signed checkpoint of a size.
+    pub(crate) fn sign(&self, size: u64, root: Hash) -> SignedNote {
+        let of_then = self.0.iter().rev().skip_while(|(first, _)| *first > size);
+        let both = of_then.clone().next().is_some_and(|(first, _)| *first == size);
+        let mut notes =
+            of_then.take(1 + usize::from(both)).map(|(_, signer)| sign_root(signer, size, root));
+        let mut note = notes.next().unwrap();
+        for other in notes {
+            note.add_signature(other.signatures()[0].clone()).unwrap();
+        }
+        note
+    }
+}
+
 /// A ledger in memory.
 #[derive(Clone)]
 pub(crate) struct Book {
@@ -58,8 +83,8 @@ pub(crate) struct Book {
     pub(crate) roots: Vec<Hash>,
     /// The server's clock.
     pub(crate) now: Timestamp,
+    pub(crate) signers: Signers,
     tree: Tree,
-    signer: NoteSigner,
     requests: u64,
 }
 
@@ -76,8 +101,8 @@ impl Book {
             rows: Vec::new(),
             roots: Vec::new(),
             now: BEGINNING.parse().unwrap(),
+            signers: Signers::only(label),
             tree: Tree::new(),
-            signer: note_signer(label),
             requests: 0,
         };
         let verifier_key = book.verifier_key().to_string();
@@ -85,9 +110,9 @@ impl Book {
         book
     }
 
-    /// The key that an auditor brings along.
+    /// The key that an auditor brings along: the ledger's first.
     pub(crate) fn verifier_key(&self) -> VerifierKey {
-        self.signer.verifier_key().clone()
+        self.signers.0[0].1.verifier_key().clone()
     }
 
     /// Lets time pass.
@@ -174,7 +199,7 @@ impl Book {
 
     /// Signed checkpoint of one size.
     pub(crate) fn note(&self, size: u64) -> SignedNote {
-        sign_root(&self.signer, size, self.roots[usize::try_from(size).unwrap() - 1])
+        self.signers.sign(size, self.roots[usize::try_from(size).unwrap() - 1])
     }
 
     /// A full audit with a checkpoint for every entry. It must be good and lead to this very state.

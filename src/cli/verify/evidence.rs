@@ -40,6 +40,9 @@ fn judge_rows(
     checkpoints: impl Iterator<Item = Result<CheckpointRow, EvidenceError>>,
 ) -> Examined {
     let bar = progress_bar(size);
+    // What an earlier audit found good is no work of this one: it counts for the bar, and not for its rate.
+    bar.set_position(plan.since.as_ref().map_or(0, Audited::size));
+    bar.reset_eta();
     let done = examine(options, plan, entries, checkpoints, |done| bar.set_position(done));
     bar.finish_and_clear();
     done

@@ -17,7 +17,7 @@ use crate::store::state_format;
 use crate::tlog::Hash;
 
 /// The first line.
-const MAGIC: &str = "vialedger-audit v1";
+const MAGIC: &str = "vialedger-audit v2";
 
 /// Reads a saved audit.
 pub(super) fn read(path: &Path) -> Result<Audited, CliError> {

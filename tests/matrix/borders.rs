@@ -1,22 +1,22 @@
-//! The audit reads in chunks of 2,048 rows: what happens where one ends is found as anywhere else.
+//! The audit reads in chunks of 512 rows: what happens where one ends is found as anywhere else.
 
 use std::sync::LazyLock;
 
 use rayon::prelude::*;
-use vialedger::audit::Fault;
+use vialedger::audit::{Fault, Options, audit};
 
 use crate::forge::{BOTH, Evidence, Sizes, flip};
 use crate::requests::create_place;
 use crate::support::Book;
 
 /// Rows that the audit reads at once.
-const CHUNK: usize = 2_048;
+const CHUNK: usize = 512;
 
-/// A ledger of 2,100 entries that are quickly decided.
+/// A ledger of 1,600 entries that are quickly decided.
 fn book() -> &'static Book {
     static BOOK: LazyLock<Book> = LazyLock::new(|| {
         let mut book = Book::begin();
-        for number in 0..2_099 {
+        for number in 0..1_599 {
             book.act("ada", create_place(&format!("shelf-{number}"))).unwrap();
         }
         book
@@ -33,15 +33,15 @@ fn index(place: usize) -> u64 {
 
 #[test]
 fn a_ledger_of_more_than_one_chunk_is_good() {
-    let mut told = Vec::new();
-    let evidence = Evidence::of(book(), Sizes::Sparse);
-    let options =
-        vialedger::audit::Options { verifier_key: evidence.key.clone(), checkpoint: None };
-    let (rows, checkpoints) = (evidence.rows.into_iter(), evidence.checkpoints.into_iter());
-    let report =
-        vialedger::audit::audit(&options, rows.map(Ok), checkpoints.map(Ok), |n| told.push(n));
-    assert_eq!((report.exit_status(), report.entries), (0, 2_100), "{report:?}");
-    assert_eq!(told, [2_048, 2_100]);
+    for sizes in BOTH {
+        let mut told = Vec::new();
+        let evidence = Evidence::of(book(), sizes);
+        let options = Options { verifier_key: evidence.key.clone(), checkpoint: None };
+        let (rows, checkpoints) = (evidence.rows.into_iter(), evidence.checkpoints.into_iter());
+        let report = audit(&options, rows.map(Ok), checkpoints.map(Ok), |n| told.push(n));
+        assert_eq!((report.exit_status(), report.entries), (0, 1_600), "{report:?}");
+        assert_eq!(told, [512, 1_024, 1_536, 1_600]);
+    }
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn around_the_border_of_a_chunk_each_fault_is_named_as_elsewhere() {
         }),
         (Fault::Reordered, 0, |evidence, place| evidence.rows.swap(place, place + 1)),
     ];
-    let places = CHUNK - 2..=CHUNK + 1;
+    let places = (CHUNK - 2..=CHUNK + 1).chain(2 * CHUNK - 2..=2 * CHUNK + 1);
     let all: Vec<_> = places.flat_map(|place| changes.map(|change| (place, change))).collect();
     all.into_par_iter().for_each(|(place, (fault, offset, change))| {
         let mut evidence = untouched.clone();

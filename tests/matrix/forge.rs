@@ -3,12 +3,17 @@
 
 use bytes::Bytes;
 use prost::Message as _;
-use vialedger::audit::{CheckpointRow, EntryRow, Fault, Report, Verdict};
-use vialedger::ledger::{RequestKind, SignedRequest};
+use vialedger::audit::{
+    Audited, CheckpointRow, EntryRow, Fault, Options, Plan, Report, Verdict, examine,
+};
+use vialedger::dsse;
+use vialedger::ledger::{
+    LEDGER_KEY_POSSESSION_TYPE, RequestKind, SignedRequest, ledger_possession_body,
+};
 use vialedger::pb::v1::{self, Role};
 use vialedger::state::Step;
 use vialedger::time::Timestamp;
-use vialedger::tlog::{NoteSigner, SignedNote, Tree, VerifierKey, empty_root, leaf_hash};
+use vialedger::tlog::{self, Hash, SignedNote, Tree, VerifierKey, empty_root, leaf_hash};
 
 use crate::course;
 use crate::requests::{
@@ -16,8 +21,7 @@ use crate::requests::{
     revoke, take_back, witness,
 };
 use crate::support::{
-    Book, MINUTE, audit_numbered, calculation, decode, dispensing, key, note_signer, row_of,
-    sign_root, waste,
+    Book, MINUTE, ORIGIN, Signers, calculation, decode, dispensing, key, note_signer, row_of, waste,
 };
 
 /// A protocol whose formulary is short, and one that a plan uses.
@@ -113,16 +117,24 @@ fn formulary() -> String {
 pub(crate) enum Sizes {
     /// Every size, as when nobody else writes.
     Every,
-    /// Every seventh and the last, as when many write at once.
+    /// Every seventh and the last, as when many write at once, and the one that two keys of the ledger signed.
     Sparse,
 }
+
+/// How many entries a ledger of [`every_kind`] has when its second key begins to sign.
+pub(crate) const ROTATED: u64 = 38;
 
 pub(crate) const BOTH: [Sizes; 2] = [Sizes::Every, Sizes::Sparse];
 
 impl Sizes {
+    /// Few sizes have a checkpoint in one case of eight, which take twice as long.
+    pub(crate) fn in_turn(case: usize) -> Self {
+        if case % 8 == 7 { Self::Sparse } else { Self::Every }
+    }
+
     pub(crate) fn of(self, size: u64) -> Vec<u64> {
-        let has = |at: &u64| self == Self::Every || at.is_multiple_of(7) || *at == size;
-        (1..=size).filter(has).collect()
+        let alone = |at: u64| at.is_multiple_of(7) || at == ROTATED || at == size;
+        (1..=size).filter(|at| self == Self::Every || alone(*at)).collect()
     }
 }
 
@@ -133,6 +145,8 @@ pub(crate) struct Evidence {
     pub(crate) checkpoints: Vec<CheckpointRow>,
     pub(crate) key: VerifierKey,
     pub(crate) outside: Option<SignedNote>,
+    /// An audit of the entries before: the rows begin with the last of them.
+    pub(crate) since: Option<Audited>,
 }
 
 impl Evidence {
@@ -143,23 +157,58 @@ impl Evidence {
             checkpoints: book.checkpoints(sizes.of(book.state.size())),
             key: book.verifier_key(),
             outside: None,
+            since: None,
         }
+    }
+
+    /// Place of the first row.
+    pub(crate) fn first(&self) -> usize {
+        let audited = self.since.as_ref().map_or(0, Audited::size);
+        usize::try_from(audited.saturating_sub(1)).unwrap()
+    }
+
+    /// The row at a place of the whole ledger.
+    pub(crate) fn row(&mut self, place: usize) -> &mut EntryRow {
+        let first = self.first();
+        &mut self.rows[place - first]
+    }
+
+    /// Takes the row at a place out.
+    pub(crate) fn take(&mut self, place: usize) -> EntryRow {
+        let first = self.first();
+        self.rows.remove(place - first)
+    }
+
+    /// Puts a row in at a place.
+    pub(crate) fn put(&mut self, place: usize, row: EntryRow) {
+        let first = self.first();
+        self.rows.insert(place - first, row);
+    }
+
+    /// Swaps the row at a place with the one after it.
+    pub(crate) fn swap(&mut self, place: usize) {
+        let first = self.first();
+        self.rows.swap(place - first, place + 1 - first);
     }
 
     /// Gives the rows the indices of their places.
     pub(crate) fn renumber(&mut self) {
-        for (index, row) in (0..).zip(&mut self.rows) {
+        let first = u64::try_from(self.first()).unwrap();
+        for (index, row) in (first..).zip(&mut self.rows) {
             row.index = index;
         }
     }
 
     pub(crate) fn audit(&self) -> Report {
         let (rows, checkpoints) = (self.rows.clone(), self.checkpoints.clone());
-        audit_numbered(rows, checkpoints, &self.key, self.outside.clone())
+        let options = Options { verifier_key: self.key.clone(), checkpoint: self.outside.clone() };
+        let plan = Plan { since: self.since.clone(), ..Plan::default() };
+        examine(&options, plan, rows.into_iter().map(Ok), checkpoints.into_iter().map(Ok), |_| ())
+            .report
     }
 
     /// The audit must name this entry and this fault, and trust what is before it.
-    pub(crate) fn must_fail(&self, index: u64, fault: Fault, what: &str) {
+    pub(crate) fn must_fail(&self, index: u64, fault: Fault, what: &str) -> Report {
         let report = self.audit();
         let finding = report.finding.as_ref().unwrap_or_else(|| panic!("{what}: {report:?}"));
         assert_eq!((finding.index, finding.fault), (index, fault), "{what}: {finding}");
@@ -171,6 +220,7 @@ impl Evidence {
         }
         assert!(report.trusted <= index && report.entries >= report.trusted, "{what}: {report:?}");
         assert_eq!(report.root, None);
+        report
     }
 
     pub(crate) fn must_be_good(&self, what: &str) -> Report {
@@ -191,23 +241,47 @@ pub(crate) fn flip(bytes: &Bytes, place: usize) -> Bytes {
     changed.into()
 }
 
-/// Whoever holds the program and a ledger's key: changes entries as they like, and makes the chain and the checkpoints
+/// Chains all rows after the one at `place` to it, and signs every checkpoint from there on. `tree` is of the entries
+/// before it.
+pub(crate) fn resign(evidence: &mut Evidence, signers: &Signers, mut tree: Tree, place: usize) {
+    let skip = place - evidence.first();
+    let mut roots = Vec::new();
+    let mut previous = None;
+    for row in &mut evidence.rows[skip..] {
+        if let Some(previous) = previous {
+            let mut entry = decode(&row.entry);
+            entry.previous_leaf_hash = Hash::as_ref(&previous).to_vec();
+            row.entry = entry.encode_to_vec().into();
+        }
+        let leaf = leaf_hash(&row.entry);
+        let _ = tree.append(leaf);
+        roots.push(tree.root());
+        previous = Some(leaf);
+    }
+    for row in &mut evidence.checkpoints {
+        if let Some(at) = usize::try_from(row.size).unwrap().checked_sub(place + 1) {
+            *row = row_of(row.size, &signers.sign(row.size, roots[at]));
+        }
+    }
+}
+
+/// Whoever holds the program and a ledger's keys: changes entries as they like, and makes the chain and the checkpoints
 /// fit again.
 pub(crate) struct Insider {
     pub(crate) entries: Vec<v1::Entry>,
-    signer: NoteSigner,
+    signers: Signers,
     sizes: Sizes,
 }
 
 impl Insider {
     pub(crate) fn in_possession(book: &Book, sizes: Sizes) -> Self {
         let entries = book.rows.iter().map(|row| decode(row)).collect();
-        Self { entries, signer: note_signer("ledger"), sizes }
+        Self { entries, signers: book.signers.clone(), sizes }
     }
 
     /// The same with another ledger's key.
     pub(crate) fn signing_with(mut self, label: &str) -> Self {
-        self.signer = note_signer(label);
+        self.signers = Signers::only(label);
         self
     }
 
@@ -247,53 +321,52 @@ impl Insider {
         let size = tree.size();
         let signed = |size: u64| {
             let root = roots[usize::try_from(size).unwrap() - 1];
-            row_of(size, &sign_root(&self.signer, size, root))
+            row_of(size, &self.signers.sign(size, root))
         };
         let checkpoints = self.sizes.of(size).into_iter().map(signed).collect();
         let key = note_signer("ledger").verifier_key().clone();
-        Evidence { rows, checkpoints, key, outside: None }
+        Evidence { rows, checkpoints, key, outside: None, since: None }
     }
 }
 
-/// A ledger with one entry of each kind and recorded refusals, in as few bytes as possible; but for a new key of the
-/// ledger, after which no checkpoint bears the old one's signature: those are in `tests/ledgerkey`.
+/// A ledger with one entry of each kind and recorded refusals, in as few bytes as possible.
 pub(crate) fn every_kind() -> Book {
-    let mut book = stocked(&formulary(), 2);
-    treatment(&mut book, "nia-2", "vials/9-2");
+    let mut book = stocked();
+    treatment(&mut book);
+    rotate(&mut book, "ledger", "ledger-2");
+    assert_eq!(book.state.size(), ROTATED);
     day(&mut book, 9, 1);
     book
 }
 
-/// The same as two ledgers: what is found by turning every byte is found sooner in shorter ones.
-pub(crate) fn halves() -> [Book; 2] {
-    let mut treated = founded(&formulary());
-    let delivery = [requests::line(KETALAR, "K1", "2027-06-30", 1)];
-    treated.act("pat", receive(&delivery)).unwrap();
-    treatment(&mut treated, "nia", "vials/5-1");
-    let mut custody = stocked(&requests::formulary_of(&[KETALAR], &[INJECTION]), 1);
-    day(&mut custody, 9, 1);
-    [custody, treated]
+/// The ledger takes another key.
+fn rotate(book: &mut Book, old: &str, new: &str) {
+    let [previous, next] = [old, new].map(|label| note_signer(label).verifier_key().to_string());
+    let body = ledger_possession_body(ORIGIN, &previous, &next);
+    let held = dsse::pae(LEDGER_KEY_POSSESSION_TYPE, &body);
+    let request = v1::RotateLedgerKeyRequest {
+        previous_verifier_key: previous,
+        verifier_key: next,
+        possession: tlog::sign(&key(new), &held).to_vec(),
+        ..Default::default()
+    };
+    book.act(old, request).unwrap();
+    book.signers.0.push((book.state.size(), note_signer(new)));
 }
 
-/// With a formulary, a place, a nurse and a doctor who is everything else.
-fn founded(formulary: &str) -> Book {
+/// Every kind of entry that belongs to people, and two vials.
+fn stocked() -> Book {
     let mut book = Book::begin();
-    book.act("ada", publish(formulary)).unwrap();
+    book.act("ada", publish(&formulary())).unwrap();
     book.act("ada", create_place("safe")).unwrap();
     book.act("ada", enroll("nia", &[Role::Nurse])).unwrap();
     let doctor = [Role::Prescriber, Role::Pharmacist, Role::Administrator];
     book.act("ada", enroll("pat", &doctor)).unwrap();
-    book
-}
-
-/// Every kind of entry that belongs to people. So many vials came in.
-fn stocked(formulary: &str, vials: u32) -> Book {
-    let mut book = founded(formulary);
     let step = book.act("ada", enroll_key("nia", "nia-2")).unwrap();
     book.act("pat", approve(&step)).unwrap();
     book.act("nia", revoke("nia")).unwrap();
     book.act("ada", change_roles("nia", &[Role::Nurse, Role::Auditor])).unwrap();
-    let delivery = [requests::line(KETALAR, "K1", "2027-06-30", vials)];
+    let delivery = [requests::line(KETALAR, "K1", "2027-06-30", 2)];
     book.act("pat", receive(&delivery)).unwrap();
     book
 }
@@ -317,12 +390,18 @@ fn injection(session: &str, now: Timestamp) -> v1::DoseInputs {
 }
 
 /// A course with a session, from the registration to the form.
-fn treatment(book: &mut Book, nurse: &str, vial: &str) {
+fn treatment(book: &mut Book) {
+    let nurse = "nia-2";
     for patient in ["p1", "p2"] {
         book.act(nurse, course::register(patient)).unwrap();
     }
     book.act("pat", course::merge("p2", "p1")).unwrap();
-    book.act(nurse, course::open_identity("p1")).unwrap();
+    let opened = v1::OpenIdentityRequest {
+        patient: "patients/p1".to_owned(),
+        purpose: v1::IdentityPurpose::Treatment.into(),
+        ..Default::default()
+    };
+    book.act(nurse, opened).unwrap();
     let questions = ["hypersensitivity-ketamine", "blood-pressure-hazard", "raised-pressure"];
     let now = book.now;
     let mut answers = course::eligibility("p1", now);
@@ -341,7 +420,7 @@ fn treatment(book: &mut Book, nurse: &str, vial: &str) {
     let dose = calculation(&step);
     assert_eq!(book.refused("pat", course::check(&dose, inputs.clone())), "SELF_CHECK");
     book.act(nurse, course::check(&dose, inputs)).unwrap();
-    let held = dispensing(&book.act("pat", requests::dispense(vial, &dose)).unwrap());
+    let held = dispensing(&book.act("pat", requests::dispense("vials/9-2", &dose)).unwrap());
     let now = book.now;
     book.act(nurse, requests::administer(&held, "16 mL", now)).unwrap();
     let wasted = waste(&book.act(nurse, requests::waste(&held, "4 mL", now)).unwrap());
@@ -390,24 +469,16 @@ fn day(book: &mut Book, delivery: u64, number: u32) {
     book.act("pat", witness(&wasted, "4 mL")).unwrap();
 }
 
-/// A ledger of about sixty entries: [`every_kind`], and then days like the first.
-pub(crate) fn sixty() -> Book {
+/// A ledger of so many entries, or as many more as a day has: [`every_kind`], and then days like the first.
+pub(crate) fn long(size: u64) -> Book {
     let mut book = every_kind();
-    while book.state.size() < 60 {
+    while book.state.size() < size {
         let lot = format!("K{}", book.state.size());
         let delivery = [requests::line(KETALAR, &lot, "2027-06-30", 1)];
         let step = book.act("pat", receive(&delivery)).unwrap();
         day(&mut book, step.entry.index(), 1);
     }
     book
-}
-
-/// Every kind of request, but for the one that gives the ledger a new key.
-pub(crate) fn all_kinds() -> Vec<RequestKind> {
-    let mut all = RequestKind::ALL.to_vec();
-    all.retain(|kind| *kind != RequestKind::RotateLedgerKey);
-    all.sort_unstable();
-    all
 }
 
 /// The kinds of requests in a ledger.

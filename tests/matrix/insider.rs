@@ -7,15 +7,18 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use prost::Message as _;
+use rayon::prelude::*;
 use vialedger::audit::{Anchor, EntryRow, Fault};
 use vialedger::decide::RULES_VERSION;
-use vialedger::ledger::RequestKind;
+use vialedger::ledger::{RequestKind, SignedRequest};
 use vialedger::pb::v1::{self, outcome};
-use vialedger::tlog::{empty_root, leaf_hash};
+use vialedger::tlog::{Tree, leaf_hash};
 
-use crate::forge::{BOTH, Evidence, Insider, Sizes, every_kind, flip};
+use crate::forge::{BOTH, Evidence, Insider, Sizes, every_kind, flip, resign};
+use crate::honest::honest;
 use crate::requests::{self, KETALAR, q};
-use crate::support::{Book, decode};
+use crate::support::{Book, decode, key, note_signer, row_of, sign_root};
+use crate::tally::Tally;
 
 fn book() -> &'static Book {
     static BOOK: LazyLock<Book> = LazyLock::new(every_kind);
@@ -231,28 +234,14 @@ fn an_entry_is_of_this_ledger_and_sealed_as_this_program_seals() {
 
 /// One entry's bytes changed, and all after it chained and signed anew.
 fn rechained(place: usize, sizes: Sizes, change: impl Fn(&Bytes) -> Bytes) -> Evidence {
-    let mut evidence = Insider::in_possession(book(), sizes).evidence();
-    let mut previous = empty_root();
-    let mut tree = vialedger::tlog::Tree::new();
-    let mut roots = Vec::new();
-    for (index, row) in evidence.rows.iter_mut().enumerate() {
-        if index > place {
-            let mut entry = decode(&row.entry);
-            entry.previous_leaf_hash = previous.as_ref().to_vec();
-            row.entry = entry.encode_to_vec().into();
-        } else if index == place {
-            row.entry = change(&row.entry);
-        }
-        previous = leaf_hash(&row.entry);
-        let _ = tree.append(previous);
-        roots.push(tree.root());
+    let mut evidence = Evidence::of(book(), sizes);
+    let mut tree = Tree::new();
+    for row in &evidence.rows[..place] {
+        let _ = tree.append(leaf_hash(&row.entry));
     }
-    let signer = crate::support::note_signer("ledger");
-    for row in &mut evidence.checkpoints {
-        let root = roots[usize::try_from(row.size).unwrap() - 1];
-        *row =
-            crate::support::row_of(row.size, &crate::support::sign_root(&signer, row.size, root));
-    }
+    let row = evidence.row(place);
+    row.entry = change(&row.entry);
+    resign(&mut evidence, &book().signers, tree, place);
     evidence
 }
 
@@ -363,4 +352,142 @@ fn rows_that_cannot_be_read_give_no_verdict_and_checkpoints_that_cannot_are_bad(
     let report = audit(&options, rows().map(Ok), checkpoints, |entries| done.push(entries));
     assert_eq!(report.finding.unwrap().fault, Fault::CheckpointMismatch);
     assert!(done.is_empty(), "nothing was done before the fault");
+}
+
+/// What an insider does to one entry: its name, and the fault that it must be found as, if it can be done there.
+pub(crate) struct Forgery {
+    pub(crate) name: &'static str,
+    pub(crate) fault: Fault,
+    forge: fn(&mut v1::Entry, &v1::Entry) -> bool,
+}
+
+/// From one entry whose forgeries a full audit of the whole ledger judges to the next.
+const SAMPLED: usize = 40;
+
+/// Each for every entry of the long ledger. The second entry is the one before, or for the first the last.
+pub(crate) const FORGERIES: [Forgery; 7] = [
+    Forgery {
+        name: "a flag made up, all signed anew",
+        fault: Fault::OutcomeDiffers,
+        forge: |entry, _| {
+            let kind = v1::FlagKind::Emergency.into();
+            let flag = v1::Flag { kind, message: "made up".to_owned() };
+            entry.outcome.as_mut().unwrap().flags.push(flag);
+            true
+        },
+    },
+    Forgery {
+        name: "an outcome taken away, all signed anew",
+        fault: Fault::OutcomeDiffers,
+        forge: |entry, _| entry.outcome.as_mut().unwrap().result.take().is_some(),
+    },
+    Forgery {
+        name: "an outcome made another entry's, all signed anew",
+        fault: Fault::OutcomeDiffers,
+        forge: |entry, other| {
+            let outcome = entry.outcome.as_mut().unwrap();
+            let was = std::mem::replace(outcome, other.outcome.clone().unwrap());
+            was.result != outcome.result
+        },
+    },
+    Forgery {
+        name: "a balance changed or made up, all signed anew",
+        fault: Fault::Unbalanced,
+        forge: |entry, _| {
+            let balances = &mut entry.outcome.as_mut().unwrap().balances;
+            match balances.first_mut() {
+                Some(balance) => balance.in_hands = q("1.25 mL"),
+                None => balances.push(v1::VialBalance::default()),
+            }
+            true
+        },
+    },
+    Forgery {
+        name: "a signature moved to the next entry, all signed anew",
+        fault: Fault::BadSignature,
+        forge: |entry, other| {
+            entry.signature.clone_from(&other.signature);
+            true
+        },
+    },
+    Forgery {
+        name: "a signature and its key moved to the next entry, all signed anew",
+        fault: Fault::BadSignature,
+        forge: |entry, other| {
+            entry.signature.clone_from(&other.signature);
+            entry.signer_key.clone_from(&other.signer_key);
+            true
+        },
+    },
+    Forgery {
+        name: "a request signed by nobody enrolled, all signed anew",
+        fault: Fault::UnknownKey,
+        forge: |entry, _| {
+            let kind = RequestKind::from_message_name(&entry.request_type).unwrap();
+            let bytes = entry.request.clone().into();
+            let signed = SignedRequest::sign(kind, bytes, &key("eve"));
+            entry.signer_key = signed.key().to_vec();
+            entry.signature = signed.signature().to_vec();
+            true
+        },
+    },
+];
+
+/// The forged entry, if there is anything to forge.
+pub(crate) fn forged(forgery: &Forgery, place: usize) -> Option<Bytes> {
+    let rows = &honest().book.rows;
+    let mut entry = decode(&rows[place]);
+    let other = decode(&rows[place.checked_sub(1).unwrap_or(rows.len() - 1)]);
+    (forgery.forge)(&mut entry, &other).then(|| entry.encode_to_vec().into())
+}
+
+#[test]
+fn what_an_insider_does_to_any_entry_is_found_there() {
+    let honest = honest();
+    let rows = &honest.book.rows;
+    for forgery in &FORGERIES {
+        let tally = Tally::of(forgery.name);
+        (0..rows.len()).into_par_iter().for_each(|place| {
+            let sizes = BOTH[place % 2];
+            let Some(entry) = forged(forgery, place) else { return };
+            let mut evidence = if place % SAMPLED == 0 {
+                honest.whole(sizes).clone()
+            } else {
+                honest.tail(place, (place + 3).min(rows.len()), sizes)
+            };
+            evidence.row(place).entry = entry;
+            honest.resign(&mut evidence, place);
+            let index = u64::try_from(place).unwrap();
+            let what = format!("{} at {place}, {sizes:?}", forgery.name);
+            evidence.must_fail(index, forgery.fault, &what);
+            tally.count(forgery.fault);
+        });
+        assert!(tally.total() > 150, "{}: {}", forgery.name, tally.total());
+    }
+}
+
+#[test]
+fn a_whole_ledger_signed_with_another_key_is_found_whatever_checkpoints_it_has() {
+    let honest = honest();
+    let tally = Tally::of("all checkpoints, or one, signed with another key");
+    let eve = note_signer("eve");
+    // Nothing but the signatures changed: each checkpoint alone, and all of them.
+    (0..=honest.size()).step_by(4).collect::<Vec<_>>().into_par_iter().for_each(|alone| {
+        for sizes in BOTH {
+            let mut evidence = honest.whole(sizes).clone();
+            let mut first = None;
+            for row in &mut evidence.checkpoints {
+                let size = usize::try_from(row.size).unwrap();
+                if alone == 0 || alone == size {
+                    *row =
+                        row_of(row.size, &sign_root(&eve, row.size, honest.book.roots[size - 1]));
+                    first = first.or(Some(row.size - 1));
+                }
+            }
+            let Some(first) = first else { continue };
+            let what = format!("checkpoint {alone} by eve, {sizes:?}");
+            evidence.must_fail(first, Fault::CheckpointMismatch, &what);
+            tally.count(Fault::CheckpointMismatch);
+        }
+    });
 }
