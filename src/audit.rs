@@ -216,16 +216,19 @@ where
         let keys = KeyRing::default();
         loop {
             let next = window.next();
-            let ahead = self.checkpoints.read_on(CHECKPOINTS_AHEAD);
+            let ahead = self.checkpoints.next(CHECKPOINTS_AHEAD);
             let key = self.checkpoints.key();
             let (mut rows, mut checkpoints) = (Vec::new(), Vec::new());
+            let spent = window.spent();
             // This thread judges a chunk, in order, while all others make the next one ready.
             rayon::in_place_scope(|scope| {
                 scope.spawn(|_| {
                     rows = evidence::make_ready(next.as_deref().unwrap_or_default(), &keys);
                     checkpoints = checkpoints::make_ready(ahead, &key);
+                    drop(spent);
                 });
                 window.read_on();
+                self.checkpoints.read_on(CHUNK_ROWS);
                 self.judge(window)
             })?;
             if window.chunk() > 0 {

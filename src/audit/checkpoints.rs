@@ -74,6 +74,8 @@ pub(super) struct Checkpoints<C: Iterator> {
     ready: VecDeque<ReadyRow>,
     /// The rows after those, which are being verified.
     unready: VecDeque<UnreadRow>,
+    /// The rows after those, as far as they are read.
+    unread: VecDeque<UnreadRow>,
     checked: u64,
     /// Size of the last checkpoint that was met.
     last: u64,
@@ -90,8 +92,8 @@ where
     /// `key` is the ledger's to begin with; `since` is how many entries an earlier audit vouches for.
     pub(super) fn new(key: VerifierKey, outside: Option<Outside>, since: u64, rows: C) -> Self {
         let (key, checked, last, held) = (Arc::new(key), 0, 0, since);
-        let (ready, unready, roots) = Default::default();
-        Self { key, outside, since, rows, ready, unready, checked, last, held, roots }
+        let (ready, unready, unread, roots) = Default::default();
+        Self { key, outside, since, rows, ready, unready, unread, checked, last, held, roots }
     }
 
     /// The ledger's key at the size that was reached.
@@ -104,12 +106,22 @@ where
         self.key = Arc::new(key);
     }
 
-    /// Reads on until so many rows are ahead. The new ones are to be made ready, and handed to [`Checkpoints::keep`].
-    pub(super) fn read_on(&mut self, ahead: usize) -> Vec<UnreadRow> {
-        let rows: Vec<_> =
-            self.rows.by_ref().take(ahead.saturating_sub(self.ready.len())).collect();
+    /// The rows after those that are ready, up to so many with these. They are to be made ready, and handed to
+    /// [`Checkpoints::keep`].
+    pub(super) fn next(&mut self, ahead: usize) -> Vec<UnreadRow> {
+        let wanted = ahead.saturating_sub(self.ready.len());
+        let known = self.unread.len().min(wanted);
+        let rows: Vec<_> = self.unread.drain(..known).collect();
+        let more = wanted - rows.len();
+        let rows: Vec<_> = rows.into_iter().chain(self.rows.by_ref().take(more)).collect();
         self.unready = rows.iter().cloned().collect();
         rows
+    }
+
+    /// Reads so many rows, for the next time.
+    pub(super) fn read_on(&mut self, count: usize) {
+        let more = count.saturating_sub(self.unread.len());
+        self.unread.extend(self.rows.by_ref().take(more));
     }
 
     /// Takes the rows that were made ready, but for those that were met meanwhile.
@@ -122,7 +134,8 @@ where
     /// The next row. One that was verified ahead of a rotation is verified again.
     fn peek(&mut self) -> Option<&ReadyRow> {
         if self.ready.is_empty() {
-            let row = self.unready.pop_front().or_else(|| self.rows.next())?;
+            let read = self.unready.pop_front().or_else(|| self.unread.pop_front());
+            let row = read.or_else(|| self.rows.next())?;
             self.ready.push_back(row.map(|row| ReadCheckpoint::of(row, &self.key)));
         }
         let next = self.ready.front_mut()?;

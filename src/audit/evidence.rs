@@ -59,12 +59,15 @@ pub(super) struct Row {
 
 impl Row {
     fn read(row: &EntryRow, keys: &KeyRing) -> Self {
-        let leaf = leaf_hash(&row.entry);
         let entry = ParsedEntry::parse(row.entry.clone()).map(|parsed| {
             let command = Command::parse(parsed.request.kind(), parsed.request.bytes());
             let signed = keys.holds(&parsed.request);
             Arc::new(ReadEntry { parsed, command, signed })
         });
+        let leaf = match &entry {
+            Ok(entry) => entry.parsed.sealed.leaf_hash(),
+            Err(_) => leaf_hash(&row.entry),
+        };
         Self { index: row.index, leaf, entry }
     }
 
@@ -99,6 +102,8 @@ pub(super) fn make_ready(rows: &[EntryRow], keys: &KeyRing) -> Vec<Row> {
 pub(super) struct Window<E> {
     source: E,
     rows: Vec<Row>,
+    /// Rows that were judged: to let go of so many things takes time, and need not be done here.
+    spent: Vec<Row>,
     /// How many rows of `rows` are the chunk; the others are in sight.
     chunk: usize,
     size: usize,
@@ -114,8 +119,9 @@ where
     E: Iterator<Item = Result<EntryRow, EvidenceError>>,
 {
     pub(super) fn new(source: E, size: usize) -> Self {
-        let (rows, unread) = (Vec::new(), VecDeque::new());
-        let mut window = Self { source, rows, chunk: 0, size, unread, failure: None, ended: false };
+        let (rows, spent, unread) = (Vec::new(), Vec::new(), VecDeque::new());
+        let (failure, ended) = (None, false);
+        let mut window = Self { source, rows, spent, chunk: 0, size, unread, failure, ended };
         window.read(size + AHEAD);
         window
     }
@@ -147,7 +153,7 @@ where
 
     /// Moves on to the next chunk, with the rows of [`Window::next`] made ready; false when there is none.
     pub(super) fn fill(&mut self, ready: Vec<Row>) -> Result<bool, EvidenceError> {
-        self.rows.drain(..self.chunk);
+        self.spent = self.rows.drain(..self.chunk).collect();
         if self.unread.pop_front().is_none()
             && let Some(failure) = self.failure.take()
         {
@@ -156,6 +162,11 @@ where
         self.rows.extend(ready);
         self.chunk = self.rows.len().min(self.size);
         Ok(self.chunk > 0)
+    }
+
+    /// The rows that were judged last, to be let go of.
+    pub(super) fn spent(&mut self) -> Vec<Row> {
+        std::mem::take(&mut self.spent)
     }
 
     /// How many rows the chunk has.

@@ -47,8 +47,11 @@ impl RequestIds {
             next.push(id);
             self.runs.push(next);
         } else {
-            let mut upper = run.split_off(RUN_IDS / 2);
-            match place.checked_sub(RUN_IDS / 2) {
+            // What comes a little out of order does so near the end, and leaves the run before it full.
+            let cut = if last { place.max(RUN_IDS / 2) } else { RUN_IDS / 2 };
+            let mut upper = Vec::with_capacity(RUN_IDS);
+            upper.extend(run.drain(cut..));
+            match place.checked_sub(cut) {
                 Some(place) if place > 0 => upper.insert(place, id),
                 _ => run.insert(place, id),
             }

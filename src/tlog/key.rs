@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, Verifier as _, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use super::text;
@@ -16,6 +16,45 @@ use super::text;
 pub const PUBLIC_KEY_BYTES: usize = 32;
 /// The length of an Ed25519 signature, in bytes.
 pub const SIGNATURE_BYTES: usize = 64;
+
+/// y of the points of order 8, one of each pair of which the other is p - y.
+const Y_OF_ORDER_8: [[u8; 32]; 2] = [
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+];
+
+/// The encodings of the eight points of small order: y = 1, y = -1, y = 0 with either sign of x, and those of order 8.
+const SMALL_ORDER: [[u8; 32]; 8] = {
+    let [first, second] = Y_OF_ORDER_8;
+    let zero = [0; 32];
+    let one = with(zero, 0, 1);
+    let minus_one = with(with([0xff; 32], 0, 0xec), 31, 0x7f);
+    [
+        one,
+        minus_one,
+        zero,
+        with(zero, 31, 0x80),
+        first,
+        with(first, 31, 0x85),
+        second,
+        with(second, 31, 0xfa),
+    ]
+};
+
+/// The encoding with another byte at a place.
+#[expect(clippy::indexing_slicing, reason = "worked out by the compiler")]
+const fn with(mut encoding: [u8; 32], place: usize, byte: u8) -> [u8; 32] {
+    encoding[place] = byte;
+    encoding
+}
 
 /// An Ed25519 public key that is canonically encoded and not of small order.
 ///
@@ -86,11 +125,18 @@ impl PublicKey {
         self.0.as_bytes()
     }
 
-    /// Checks a 64-byte signature over exactly these bytes, strictly.
+    /// Checks a 64-byte signature over exactly these bytes, strictly: as `VerifyingKey::verify_strict` does.
+    ///
+    /// That refuses an R or a key of small order and takes only the R that it computes itself. No key here is of small
+    /// order, and whatever equals a computed R is its only encoding: so R need not be decoded to be compared with the
+    /// eight points of small order, which saves an eighth of the time.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         let signature = Signature::from_slice(signature)
             .map_err(|_| SignatureError::Length { found: signature.len() })?;
-        self.0.verify_strict(message, &signature).map_err(|_| SignatureError::Invalid)
+        if SMALL_ORDER.contains(signature.r_bytes()) {
+            return Err(SignatureError::Invalid);
+        }
+        self.0.verify(message, &signature).map_err(|_| SignatureError::Invalid)
     }
 }
 
@@ -206,5 +252,49 @@ mod tests {
         }
         let verdict = PublicKey::of(&signing_key).verify(b"message", &signature);
         assert_eq!(verdict, Err(SignatureError::Invalid));
+    }
+
+    #[test]
+    fn the_points_of_small_order_are_those_of_the_curve() {
+        let torsion = curve25519_dalek::constants::EIGHT_TORSION;
+        let mut known = torsion.map(|point| point.compress().to_bytes());
+        let mut ours = SMALL_ORDER;
+        known.sort_unstable();
+        ours.sort_unstable();
+        assert_eq!(ours, known);
+    }
+
+    /// For every R of small order, S is worked out so that the equation holds without the checks of a strict
+    /// verification. Ours says what `verify_strict` says, to these and to ordinary signatures, whole and altered.
+    #[test]
+    fn it_is_as_strict_as_a_strict_verification() {
+        use curve25519_dalek::Scalar;
+        use sha2::{Digest as _, Sha512};
+
+        let signing_key = SigningKey::from_bytes(&[3; 32]);
+        let (key, strict) = (PublicKey::of(&signing_key), signing_key.verifying_key());
+        let secret = Scalar::from_bytes_mod_order(signing_key.to_scalar_bytes());
+        let (mut lenient, mut accepted) = (0, 0);
+        for message in 0..400_u32 {
+            let message = message.to_be_bytes();
+            let small = SMALL_ORDER.map(|r| {
+                let hash = Sha512::new().chain_update(r).chain_update(key.as_bytes());
+                let hash: [u8; 64] = hash.chain_update(message).finalize().into();
+                let s = Scalar::from_bytes_mod_order_wide(&hash) * secret;
+                [r, s.to_bytes()].concat()
+            });
+            let good = sign(&signing_key, &message).to_vec();
+            let mut altered = good.clone();
+            altered[7] ^= 1;
+            for signature in small.into_iter().chain([good, altered]) {
+                let parsed = Signature::from_slice(&signature).unwrap();
+                let ours = key.verify(&message, &signature).is_ok();
+                assert_eq!(ours, strict.verify_strict(&message, &parsed).is_ok(), "{signature:?}");
+                lenient += usize::from(strict.verify(&message, &parsed).is_ok());
+                accepted += usize::from(ours);
+            }
+        }
+        assert_eq!(accepted, 400);
+        assert!(lenient > 700, "the crafted ones pass where nothing is strict: {lenient}");
     }
 }

@@ -1,7 +1,7 @@
 //! How fast a ledger is verified, against what the cores can do in bare strict verifications of the same signatures.
 //!
-//! `cargo bench --bench verify` makes ledgers as real files (doses worked out, dispensed, given, wasted and witnessed, ten
-//! entries to a commit), and asks of them:
+//! `cargo bench --bench verify` makes ledgers as real files (doses worked out, dispensed, given, wasted and witnessed), with
+//! one entry to a commit, as in a clinic, and with ten, as where many write at once; and asks of them:
 //!
 //! * how many entries a second a full audit does, in turns within this run with nothing but `verify_strict` over all the
 //!   signatures that the audit has to verify, on all cores; and how much processor time the rest of the audit takes;
@@ -30,6 +30,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use ed25519_dalek::{Signature, VerifyingKey};
 use machine::{cores, per_second, processor};
 use rayon::prelude::*;
 use vialedger::audit::{self, Options, Report, Verdict, audit};
@@ -37,8 +38,15 @@ use vialedger::clock::Stopwatch;
 use vialedger::ledger::ParsedEntry;
 use vialedger::state::State;
 use vialedger::store::Evidence;
-use vialedger::tlog::{Checkpoint, PublicKey, SignedNote};
+use vialedger::tlog::{Checkpoint, SignedNote};
 use written::Written;
+
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Entries of a commit where many write at once.
+const MANY_WRITERS: u64 = 10;
 
 /// How much is done.
 #[derive(Clone, Copy, Debug)]
@@ -76,33 +84,36 @@ fn main() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     println!("vialedger verify bench, {name}");
     println!("machine     {} cores, {}", cores(), processor());
-    println!("parameters  {size:?}, {} entries a commit", written::COMMIT);
-    against_bare_verifications(size, folder.path());
+    println!("parameters  {size:?}");
+    for commit in [1, MANY_WRITERS] {
+        against_bare_verifications(size, commit, folder.path());
+    }
     as_the_ledger_grows(size, folder.path());
 }
 
 /// Everything that is signed in a ledger: the key, the message and the signature.
-type Signed = (PublicKey, Vec<u8>, [u8; 64]);
+type Signed = (VerifyingKey, Vec<u8>, Signature);
 
 fn signatures(evidence: &Evidence, ledger: &Written) -> Vec<Signed> {
     let acts = evidence.entries().map(|row| {
         let request = ParsedEntry::parse(row.unwrap().entry).unwrap().request;
-        let key = PublicKey::from_bytes(request.key()).unwrap();
+        let key = VerifyingKey::from_bytes(request.key()).unwrap();
         let kind = request.kind().payload_type();
-        (key, vialedger::dsse::pae(&kind, request.bytes()), *request.signature())
+        (key, vialedger::dsse::pae(&kind, request.bytes()), request.signature().into())
     });
     let notes = evidence.checkpoints().map(|row| {
         let note = SignedNote::parse(&row.unwrap().note).unwrap();
         Checkpoint::verify(&note, &ledger.verifier_key()).unwrap();
-        let signature = note.signatures()[0].signature()[..].try_into().unwrap();
-        (ledger.public_key(), note.text().as_bytes().to_vec(), signature)
+        let signature = Signature::from_slice(note.signatures()[0].signature()).unwrap();
+        let key = VerifyingKey::from_bytes(ledger.public_key().as_bytes()).unwrap();
+        (key, note.text().as_bytes().to_vec(), signature)
     });
     acts.chain(notes).collect()
 }
 
-fn against_bare_verifications(size: Size, folder: &Path) {
-    let path = folder.join("audited.db");
-    let mut ledger = Written::begin(&path);
+fn against_bare_verifications(size: Size, commit: u64, folder: &Path) {
+    let path = folder.join(format!("audited-{commit}.db"));
+    let mut ledger = Written::begin(&path, commit);
     ledger.grow(size.audited);
     let evidence = Evidence::open(&path).unwrap();
     let all = signatures(&evidence, &ledger);
@@ -112,7 +123,7 @@ fn against_bare_verifications(size: Size, folder: &Path) {
         bare.push(Taken::by(|| {
             let good = all
                 .par_iter()
-                .filter(|(key, message, signature)| key.verify(message, signature).is_ok());
+                .filter(|(key, message, signature)| key.verify_strict(message, signature).is_ok());
             assert_eq!(good.count(), all.len());
         }));
         whole.push(Taken::by(|| root = good(&evidence, &ledger).root));
@@ -129,7 +140,8 @@ fn against_bare_verifications(size: Size, folder: &Path) {
     });
     let (entries, count) = (rows.len(), all.len());
     let (bare, whole) = (median(&mut bare), median(&mut whole));
-    println!("\nroot        {}", root.unwrap());
+    println!("\ncommits     {commit} entries each");
+    println!("root        {}", root.unwrap());
     println!(
         "bare        {count} strict verifications at {}/s, {:.1?} of processor time each",
         per_second(count, bare.wall),
@@ -199,7 +211,7 @@ fn as_the_ledger_grows(size: Size, folder: &Path) {
         size.added
     );
     let [path, saved, vkey] = ["grown.db", "saved", "vkey"].map(|name| folder.join(name));
-    let mut ledger = Written::begin(&path);
+    let mut ledger = Written::begin(&path, MANY_WRITERS);
     std::fs::write(&vkey, ledger.verifier_key().to_string()).unwrap();
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let file = [text(&path), "--vkey".to_owned(), text(&vkey)];

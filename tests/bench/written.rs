@@ -20,8 +20,6 @@ use crate::clinic;
 use crate::ledger_file;
 use crate::site::{ORIGIN, initialize};
 
-/// Entries of a commit, each of which has a checkpoint.
-pub(crate) const COMMIT: u64 = 10;
 /// Patients of the site.
 const PATIENTS: u64 = 500;
 /// Entries that are written to the file at once.
@@ -32,6 +30,8 @@ const PACE: i64 = 1_000_000;
 /// The ledger, and everybody's keys.
 pub(crate) struct Written {
     path: PathBuf,
+    /// Entries of a commit, each of which has a checkpoint.
+    commit: u64,
     state: State,
     tree: Tree,
     now: Timestamp,
@@ -56,13 +56,14 @@ enum Due {
 }
 
 impl Written {
-    /// A ledger with its people and its formulary, at this path.
-    pub(crate) fn begin(path: &Path) -> Self {
+    /// A ledger with its people and its formulary, at this path, with so many entries to a commit.
+    pub(crate) fn begin(path: &Path, commit: u64) -> Self {
         ledger_file::create(path);
         let [ledger, chief, nurse] = [(); 3].map(|()| Key::generate().unwrap());
         let signer = NoteSigner::new(ORIGIN.parse().unwrap(), ledger.signing_key().clone());
         let mut written = Self {
             path: path.to_owned(),
+            commit,
             state: State::empty(),
             tree: Tree::new(),
             now: Clock::system().now(),
@@ -107,7 +108,7 @@ impl Written {
                 self.write();
             }
         }
-        if !self.size().is_multiple_of(COMMIT) {
+        if !self.size().is_multiple_of(self.commit) {
             self.sign();
         }
         self.write();
@@ -207,7 +208,7 @@ impl Written {
         self.state.apply(&step);
         let _ = self.tree.append(step.entry.leaf_hash());
         self.entries.push((step.entry.index(), step.entry.bytes().clone()));
-        if self.tree.size().is_multiple_of(COMMIT) {
+        if self.tree.size().is_multiple_of(self.commit) {
             self.sign();
         }
         step
