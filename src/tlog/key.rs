@@ -273,7 +273,7 @@ mod tests {
 
         let signing_key = SigningKey::from_bytes(&[3; 32]);
         let (key, strict) = (PublicKey::of(&signing_key), signing_key.verifying_key());
-        let secret = Scalar::from_bytes_mod_order(signing_key.to_scalar_bytes());
+        let secret = signing_key.to_scalar();
         let (mut lenient, mut accepted) = (0, 0);
         for message in 0..400_u32 {
             let message = message.to_be_bytes();

@@ -122,7 +122,7 @@ pub(crate) enum Sizes {
 }
 
 /// How many entries a ledger of [`every_kind`] has when its second key begins to sign.
-pub(crate) const ROTATED: u64 = 38;
+pub(crate) const ROTATED: u64 = 39;
 
 pub(crate) const BOTH: [Sizes; 2] = [Sizes::Every, Sizes::Sparse];
 
