@@ -3,13 +3,12 @@
 
     python3 verify_ledger.py ledger.db --vkey ledger.vkey --checkpoint kept-elsewhere.receipt
 
-Written from the published formats and the protos, with no code of `vialedger verify`: a mistake in one of the two shows
-as a difference. Checked are: rows without a gap; bytes, index, ledger and time of each entry, and the leaf hash of the
-one before; root (RFC 6962) and signed note (C2SP) of every checkpoint; each person's signature over the stored request
-(DSSE), by a key enrolled and not revoked then; request ids used once; for every vial that content = administered +
-wasted + in the container + in hands, moved by what the entry says. NOT_CHECKED is what needs the rules. Status 0: all
-of that is good. 1: the evidence is bad. 2: no verdict. Trust ends at the last checkpoint that held.
-"""
+Written from the formats and the protos, with no code of `vialedger verify`: a mistake in one shows. Checked: rows
+without a gap; bytes, index, ledger, time and previous leaf hash of each entry; root (RFC 6962) and signed note (C2SP)
+of every checkpoint; each person's signature over the stored request (DSSE), by a key that was valid then; request ids
+used once; for every vial that content = administered + wasted + in the container + in hands, moved by what the entry
+says. NOT_CHECKED is what needs the rules. Status 0: all good. 1: bad evidence. 2: no verdict. Trust ends at the last
+checkpoint."""
 import argparse, base64, fractions, hashlib, json, pathlib, re, sqlite3, sys, types  # noqa: E401
 
 NOT_CHECKED = ("whether doses, refusals and flags are what the rules make of the requests; roles, witnesses, limits; "
@@ -22,7 +21,7 @@ REQUESTS = {f"vialedger.v1.{name}Request" for name in (
     "RecordFormSent RotateLedgerKey RecordSelfAudit QuarantineVials").split()}
 ROTATION, LEDGER_ACTS = "vialedger.v1.RotateLedgerKeyRequest", re.compile("vialedger.v1.(Rotate|RecordSelf).*")
 INITIALIZED, PROPOSED, CHANGED, RECEIVED, BALANCES, FLAGS, DISCHARGED = 2, 3, 4, 6, 20, 21, 26  # fields of `Outcome`
-DISPENSED, ADMINISTERED, WASTED, WITNESSED, RETURNED, REFUSED = 7, 8, 9, 10, 11, 1
+DISPENSED, ADMINISTERED, WASTED, WITNESSED, RETURNED, REFUSED, QUARANTINED = 7, 8, 9, 10, 11, 1, 31
 EMPTY = hashlib.sha256(b"").digest()  # root of no entries, and what stands before the first
 class Bad(Exception):
     """The evidence is bad. Arguments: first bad index, kind of fault, what was expected, what was found."""
@@ -179,7 +178,7 @@ class Vials:
     MOVES = {None: ("", 0, 0, ()), RECEIVED: ("ReceiveVials", 0, 0, ()), WITNESSED: ("Witness", 0, 6, ()),
              DISPENSED: ("DispenseVial", 6, 10, ("in_hands",)), RETURNED: ("ReturnVial", 0, 0, ("in_container",)),
              ADMINISTERED: ("RecordAdministration", 2, 7, ("administered",)),
-             WASTED: ("RecordWaste", 3, 7, ("wasted", "unwitnessed"))}
+             WASTED: ("RecordWaste", 3, 7, ("wasted", "unwitnessed")), QUARANTINED: ("QuarantineVials", 0, 0, ())}
     def __init__(self):
         self.balances, self.open = {}, {}
     def moved(self, entry, kind):
@@ -202,17 +201,19 @@ class Vials:
         due = next((kind for kind, move in self.MOVES.items() if entry.type == f"vialedger.v1.{move[0]}Request"), None)
         if kind != due and (kind or REFUSED not in entry.outcome.fields):
             raise Bad(entry.index, "outcome-differs", "an outcome of the request's kind, or a refusal", "another")
-        vial, much, unit, change = self.moved(entry, kind) if kind not in (None, RECEIVED) else [None, 0, "", {}]
+        still, balances = (None, 0, "", {}), [Message(balance) for balance in entry.outcome.all(BALANCES)]
+        vial, much, unit, change = still if kind in (None, RECEIVED, QUARANTINED) else self.moved(entry, kind)
+        names, told = [balance.text(1) for balance in balances], entry.outcome.message(QUARANTINED).get(3, 0)
         vials = [vial] if vial else [name.decode() for name in entry.outcome.message(RECEIVED).all(1)]
-        balances = [Message(balance) for balance in entry.outcome.all(BALANCES)]
-        if [balance.text(1) for balance in balances] != vials:
+        vials = names if kind == QUARANTINED and told == len({*names}) else vials  # of a lot, each of them as it was
+        if names != vials:
             raise ValueError(f"balances of other vials than {', '.join(vials) or 'none'}")
         for name, balance in zip(vials, balances):
             new = {part: amount(balance.message(field)) for field, part in enumerate(self.PARTS, 3)}
             content, zero = new["content"], [0, new["content"][1]]
-            if not vial and (name in self.balances or content == zero):
+            if kind == RECEIVED and (name in self.balances or content == zero):
                 raise ValueError(f"{name} received again, or empty")
-            old = self.balances[name] if vial else {
+            old = self.balances[name] if kind != RECEIVED else {
                 part: content if part in ("content", "in_container") else zero for part in self.PARTS}
             want = {part: [old[part][0] + change.get(part, 0) * much, old[part][1]] for part in self.PARTS}
             total = sum(new[part][0] for part in ("administered", "wasted", "in_container", "in_hands"))

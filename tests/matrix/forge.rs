@@ -122,7 +122,7 @@ pub(crate) enum Sizes {
 }
 
 /// How many entries a ledger of [`every_kind`] has when its second key begins to sign.
-pub(crate) const ROTATED: u64 = 39;
+pub(crate) const ROTATED: u64 = 40;
 
 pub(crate) const BOTH: [Sizes; 2] = [Sizes::Every, Sizes::Sparse];
 
@@ -436,6 +436,7 @@ fn treatment(book: &mut Book) {
     book.act(nurse, course::discharge(&session)).unwrap();
     book.act(nurse, course::form_sent(&session, "2026-11-21")).unwrap();
     book.act("pat", course::close_course(&course_name)).unwrap();
+    book.act("pat", receive(&[requests::line(KETALAR, "R9", "2027-06-30", 2)])).unwrap();
     book.act("pat", requests::quarantine(KETALAR, "R9")).unwrap();
     let audited = v1::RecordSelfAuditRequest {
         size: book.state.size(),
