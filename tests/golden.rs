@@ -5,6 +5,9 @@
 //! words included) for the old entries. Never make a ledger here anew.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/python.rs"]
+mod python;
+
 use std::path::{Path, PathBuf};
 
 use prost::Message as _;
@@ -93,9 +96,7 @@ fn a_course_by_the_second_rules_verifies() {
     assert_eq!(status, Some(0), "{report:#}");
     assert_eq!(report["entries"], 119, "{report:#}");
     // The second verifier too: a patient leaves early in it, by the approval of a second person.
-    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
-    let python = std::env::var_os("VIALEDGER_TEST_PYTHON").map_or(made, PathBuf::from);
-    let second = assert_cmd::Command::new(python)
+    let second = assert_cmd::Command::new(python::python())
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .arg("deploy/verify_ledger.py")
         .arg(&copy)

@@ -11,25 +11,16 @@
 #[path = "support/process.rs"]
 #[allow(dead_code, reason = "tests/crash.rs uses the rest")]
 mod process;
+#[path = "support/python.rs"]
+mod python;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use process::{Serving, run};
+use python::python;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-
-/// The Python of the tests, as `tests/run` makes it.
-fn python() -> PathBuf {
-    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
-    let python = std::env::var_os("VIALEDGER_TEST_PYTHON").map_or(made, PathBuf::from);
-    assert!(
-        python.exists(),
-        "{} is not there: run tests/run once, which makes a Python with the packages of tests/interop/requirements.txt",
-        python.display()
-    );
-    python
-}
 
 /// A certificate for this machine, and the authority that vouches for it.
 fn certify(folder: &Path) {

@@ -13,6 +13,8 @@
 mod changed;
 mod lines;
 mod pack;
+#[path = "../support/python.rs"]
+mod python;
 #[allow(dead_code, reason = "shared with the tests of courses")]
 #[path = "../course/requests.rs"]
 mod requests;

@@ -7,6 +7,7 @@ use std::process::Command;
 use roxmltree::Document;
 use serde_json::Value;
 
+use crate::python::python;
 use crate::support::{Clinic, clinic, succeed, vialedger};
 
 fn pack(clinic: &Clinic, name: &str, options: &[&str]) -> PathBuf {
@@ -110,12 +111,4 @@ fn a_pack_of_one_vial_opens_nothing_else() {
     let readme = std::fs::read_to_string(out.join("README.txt")).unwrap();
     assert!(readme.contains("not that nothing was left out"), "{readme}");
     assert!(readme.lines().all(|line| line.chars().count() <= 120));
-}
-
-/// The Python of the tests, as `tests/run` makes it.
-fn python() -> PathBuf {
-    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
-    let python = std::env::var_os("VIALEDGER_TEST_PYTHON").map_or(made, PathBuf::from);
-    assert!(python.exists(), "{} is not there: run tests/run once", python.display());
-    python
 }

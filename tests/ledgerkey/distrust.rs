@@ -199,9 +199,7 @@ async fn the_commands_say_so() {
 fn second_opinion(clinic: &Clinic, vkey: &str) -> (i32, Value) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/verify_ledger.py");
     let database = clinic.folder().database();
-    let made = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
-    let python = std::env::var_os("VIALEDGER_TEST_PYTHON").map_or(made, Into::into);
-    let output = std::process::Command::new(python)
+    let output = std::process::Command::new(crate::python::python())
         .args([script, database.to_str().unwrap(), "--vkey", vkey, "--json"])
         .output()
         .unwrap();

@@ -12,6 +12,8 @@ mod audits;
 mod bundles;
 mod crashes;
 mod distrust;
+#[path = "../support/python.rs"]
+mod python;
 mod rotation;
 mod rules;
 mod support;

@@ -15,20 +15,13 @@ use vialedger::ledger::{RequestKind, SignedRequest};
 use vialedger::pb::v1::{self, Entry};
 use vialedger::tlog::{Checkpoint, NoteSigner, Tree, leaf_hash};
 
+#[path = "python.rs"]
+mod python;
+
+pub(crate) use python::python;
+
 /// Verifications at a time.
 const THREADS: usize = 2;
-
-/// The Python of the tests, as `tests/run` makes it.
-pub(crate) fn python() -> PathBuf {
-    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
-    let python = std::env::var_os("VIALEDGER_TEST_PYTHON").map_or(made, PathBuf::from);
-    assert!(
-        python.exists(),
-        "{} is not there: run tests/run once, which makes a Python with the packages of tests/interop/requirements.txt",
-        python.display()
-    );
-    python
-}
 
 /// A ledger with a day in it, as one file without triggers, and what an auditor has.
 pub(crate) struct Clinic {

@@ -27,6 +27,9 @@ mod requests;
 #[allow(dead_code, reason = "tests/course uses the rest")]
 mod ward;
 
+#[path = "../support/python.rs"]
+mod python;
+
 #[path = "../support/process.rs"]
 #[allow(dead_code, reason = "tests/crash.rs uses the rest")]
 mod process;

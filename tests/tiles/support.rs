@@ -16,6 +16,7 @@ use vialedger::pb::v1;
 use vialedger::service::{Service, ServiceOptions};
 
 use crate::process::{run, vialedger};
+use crate::python::python;
 
 /// The ledger of most tests.
 pub(crate) const ORIGIN: &str = "example.org/tiles";
@@ -165,18 +166,6 @@ pub(crate) fn copy_with(folder: &str, copy: &str, name: &str, bytes: Option<&[u8
             fs::write(path, bytes).unwrap();
         }
     }
-}
-
-/// The Python of the tests, as `tests/run` makes it.
-fn python() -> PathBuf {
-    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
-    let python = std::env::var_os("VIALEDGER_TEST_PYTHON").map_or(made, PathBuf::from);
-    assert!(
-        python.exists(),
-        "{} is not there: run tests/run once, which makes a Python with the packages of tests/interop/requirements.txt",
-        python.display()
-    );
-    python
 }
 
 /// Asks the library that is not ours.
