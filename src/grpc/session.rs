@@ -249,7 +249,7 @@ impl<'s> History<'s> {
             if let Some((plan, record)) = plan.zip(record) {
                 let id = plan.phase(&session.phase).map(|(_, phase)| phase.protocol.clone());
                 self.session.protocol = id.map(|id| format!("protocols/{id}")).unwrap_or_default();
-                let open = self.state.session(name).filter(|open| open.first_dose.is_none());
+                let open = self.state.session(name);
                 let in_hands = open.and_then(|open| self.state.dose_in_hands_since(open));
                 self.session.dose_in_hands_time = in_hands.map(timestamp_to_wire);
                 let items = schedule(&session, in_hands, &plan.monitoring, ended.unwrap_or(now));

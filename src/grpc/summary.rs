@@ -45,8 +45,7 @@ pub(super) fn patient(name: &PatientName, record: &PatientRecord) -> v1::Patient
 pub(super) fn open_session(state: &State, session: &Session, now: Timestamp) -> v1::SessionSummary {
     let (_, plan) = state.plan_of_session(session);
     let monitoring = &plan.monitoring;
-    let in_hands_since =
-        state.dose_in_hands_since(session).filter(|_| session.first_dose.is_none());
+    let in_hands_since = state.dose_in_hands_since(session);
     let wanted = schedule(session, in_hands_since, monitoring, now);
     let wanted = wanted.iter().filter(|due| matches!(due.state, DueState::Due | DueState::Overdue));
     let mut keeps = Vec::new();

@@ -142,9 +142,11 @@ impl State {
     }
 
     /// Since when the dose of a session is in somebody's hands: handed out, and neither given, wasted nor brought back.
+    /// Nothing once some of it is recorded as given: from then on it is known when the dose began.
     #[must_use]
     pub fn dose_in_hands_since(&self, session: &Session) -> Option<Timestamp> {
-        session.calculation.and_then(|name| self.calculation(name.0)?.in_hands_since)
+        let calculation = session.calculation.filter(|_| session.first_dose.is_none())?;
+        self.calculation(calculation.0)?.in_hands_since
     }
 
     /// A plan of the formulary in force.
