@@ -1,6 +1,6 @@
 //! Rows of evidence, read in chunks with a look ahead, and the entry that belongs at each place.
 //!
-//! A chunk is judged while the next one is made ready on the other cores: parsed, hashed, its signatures verified. Three
+//! A chunk is judged while the next one is made ready on the other cores: parsed, hashed, its signatures verified. Four
 //! chunks are in memory at most.
 
 use std::collections::VecDeque;
