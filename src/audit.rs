@@ -10,6 +10,7 @@
 //!
 //! [`replay()`] is the part that the start-up shares: one entry, run through the rules again.
 
+mod ahead;
 mod audited;
 mod checkpoints;
 mod distrust;
@@ -21,6 +22,7 @@ mod report;
 mod request_ids;
 mod signatures;
 
+pub use ahead::on_the_pool;
 pub use audited::Audited;
 pub use distrust::{Distrust, Distrusted, DistrustedAct, DistrustedCheckpoints, Suspect};
 pub use evidence::{CheckpointRow, EntryRow, EvidenceError};
@@ -35,19 +37,19 @@ pub use report::{Anchor, Fault, Finding, Report, Verdict};
 use std::sync::Arc;
 
 use crate::command::Command;
-use crate::ledger::ParsedEntry;
+use crate::ledger::{ParsedEntry, Unread};
 use crate::state::State;
 use crate::tlog::{Checkpoint, Hash, SignedNote, Tree, VerifierKey};
 use checkpoints::{Checkpoints, Outside};
-use evidence::{ReadEntry, Window};
+use evidence::{CHUNKS_AHEAD, ReadEntry, Window};
 use request_ids::RequestIds;
-use signatures::KeyRing;
 
 /// Rows that are read, parsed and verified together.
-const CHUNK_ROWS: usize = 512;
+const CHUNK_ROWS: usize = 128;
 
-/// Checkpoints that are verified ahead at most: one for each of the entries that are judged meanwhile, and of the next.
-const CHECKPOINTS_AHEAD: usize = 2 * CHUNK_ROWS;
+/// Checkpoints that are verified ahead at most: one for each of the entries that are judged meanwhile, and of those that
+/// are made ready.
+const CHECKPOINTS_AHEAD: usize = (1 + CHUNKS_AHEAD) * CHUNK_ROWS;
 
 /// What the auditor brings along.
 #[derive(Clone, Debug)]
@@ -135,7 +137,7 @@ where
         state,
         tree,
         request_ids,
-        checkpoints: Checkpoints::new(key, outside, since, checkpoints),
+        checkpoints: Checkpoints::new(key, outside, since, checkpoints, CHECKPOINTS_AHEAD),
         foreign,
         asked: plan.explain,
         explanation: None,
@@ -213,31 +215,11 @@ where
         if self.since > 0 {
             self.checkpoints.at(&self.tree, true, None)?;
         }
-        let keys = KeyRing::default();
-        loop {
-            let next = window.next();
-            let ahead = self.checkpoints.next(CHECKPOINTS_AHEAD);
-            let key = self.checkpoints.key();
-            let (mut rows, mut checkpoints) = (Vec::new(), Vec::new());
-            let spent = window.spent();
-            // This thread judges a chunk, in order, while all others make the next one ready.
-            rayon::in_place_scope(|scope| {
-                scope.spawn(|_| {
-                    rows = evidence::make_ready(next.as_deref().unwrap_or_default(), &keys);
-                    checkpoints = checkpoints::make_ready(ahead, &key);
-                    drop(spent);
-                });
-                window.read_on();
-                self.checkpoints.read_on(CHUNK_ROWS);
-                self.judge(window)
-            })?;
-            if window.chunk() > 0 {
-                progress(self.state.size());
-            }
-            self.checkpoints.keep(checkpoints);
-            if !window.fill(rows).map_err(|error| Stop::Unreadable(error.to_string()))? {
-                break;
-            }
+        // This thread judges a chunk, in order, while all others make the next ones ready.
+        while window.fill().map_err(|error| Stop::Unreadable(error.to_string()))? {
+            self.checkpoints.fill();
+            self.judge(window)?;
+            progress(self.state.size());
         }
         let size = self.state.size();
         self.checkpoints.end(size, &self.options.verifier_key)
@@ -290,7 +272,7 @@ where
             self.own_key(&entry.parsed)?;
         }
         let _ = self.tree.append(entry.parsed.sealed.leaf_hash());
-        let next = replay::next_key(&entry.parsed);
+        let next = replay::next_key(&entry.parsed.request);
         self.checkpoints.at(&self.tree, window.vouched(position), next.as_ref())?;
         if let Some(next) = next {
             if next == self.options.verifier_key {
@@ -313,7 +295,7 @@ where
     {
         let Some(foreign) = self.foreign.take() else { return ended };
         let ours = Some(&self.options.verifier_key);
-        if ended.is_err() && window.any_left(|entry| replay::next_key(entry).as_ref() == ours) {
+        if ended.is_err() && window.any_left(|request| replay::next_key(request).as_ref() == ours) {
             return ended;
         }
         self.state = State::empty();
@@ -389,14 +371,16 @@ where
             }
         }
         if let Some(before) = before {
-            self.explanation = Explanation::of(&before, &self.state, entry, &step);
+            let entry = entry.clone().read().ok();
+            self.explanation =
+                entry.and_then(|entry| Explanation::of(&before, &self.state, entry, &step));
         }
         Ok(())
     }
 
     /// A self-audit must have found the root that was signed, as far as that is still remembered here.
-    fn same_root_as_audited(&self, entry: &ParsedEntry) -> Result<(), Stop> {
-        let Some((size, root)) = replay::audited_root(entry) else { return Ok(()) };
+    fn same_root_as_audited(&self, entry: &ParsedEntry<Unread>) -> Result<(), Stop> {
+        let Some((size, root)) = replay::audited_root(&entry.request) else { return Ok(()) };
         match self.checkpoints.root_at(size) {
             Some(signed) if signed != root => {
                 let expected = format!("a self-audit of {size} entries with the root {signed}");
@@ -420,8 +404,8 @@ where
 
     /// The first entry names the ledger's first key. It is the one that the auditor brought, or one that another took
     /// the place of: then that must still come.
-    fn own_key(&mut self, entry: &ParsedEntry) -> Result<(), Stop> {
-        let named = named_key(entry);
+    fn own_key(&mut self, entry: &ParsedEntry<Unread>) -> Result<(), Stop> {
+        let named = named_key(&entry.request);
         let expected = self.options.verifier_key.to_string();
         if named.as_deref() == Some(expected.as_str()) {
             return Ok(());

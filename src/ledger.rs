@@ -15,7 +15,9 @@ mod receipt;
 mod request;
 mod succession;
 
-pub use entry::{EntryError, FORMAT_VERSION, MAX_ENTRY_BYTES, ParsedEntry, SealedEntry, Sealing};
+pub use entry::{
+    EntryError, FORMAT_VERSION, MAX_ENTRY_BYTES, ParsedEntry, SealedEntry, Sealing, Unread,
+};
 pub use kind::RequestKind;
 pub use receipt::{Receipt, ReceiptError};
 pub use request::{KEY_POSSESSION_TYPE, SignedRequest, possession_body};

@@ -50,7 +50,10 @@ pub use cosigning::{
     Authentic, Conflict, Judgement, Kept, KeptCheckpoint, Refused, authenticate, judge,
 };
 pub use hash::{HASH_BYTES, Hash, HashError, empty_root, leaf_hash, node_hash};
-pub use key::{PUBLIC_KEY_BYTES, PublicKey, PublicKeyError, SIGNATURE_BYTES, SignatureError, sign};
+pub use key::{
+    Claim, PUBLIC_KEY_BYTES, PublicKey, PublicKeyError, SIGNATURE_BYTES, SignatureError, sign,
+    verify_each,
+};
 pub use known::{Gap, Known, Standing, root_before_last};
 pub use note::{
     MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, NoteError, NoteSignature, NoteSigner, SignedNote,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::ahead::Ahead;
+use super::signatures::MANY;
 use super::{Anchor, CheckpointRow, EvidenceError, Fault, Finding, Stop};
 use crate::tlog::{Checkpoint, CheckpointError, Hash, SignedNote, Tree, VerifierKey};
 
@@ -38,14 +40,11 @@ impl Outside {
     }
 }
 
-/// A row that is not verified yet.
-pub(super) type UnreadRow = Result<CheckpointRow, EvidenceError>;
-
 /// A row that was verified, if it can be read at all.
-pub(super) type ReadyRow = Result<ReadCheckpoint, EvidenceError>;
+type ReadyRow = Result<ReadCheckpoint, EvidenceError>;
 
 /// A row, and what its bytes say if a key has signed them.
-pub(super) struct ReadCheckpoint {
+struct ReadCheckpoint {
     row: CheckpointRow,
     key: Arc<VerifierKey>,
     checkpoint: Result<Checkpoint, Finding>,
@@ -58,11 +57,6 @@ impl ReadCheckpoint {
     }
 }
 
-/// Verifies checkpoints, on all cores.
-pub(super) fn make_ready(rows: Vec<UnreadRow>, key: &Arc<VerifierKey>) -> Vec<ReadyRow> {
-    rows.into_par_iter().map(|row| row.map(|row| ReadCheckpoint::of(row, key))).collect()
-}
-
 /// Checkpoints in the order of their sizes, met as the tree grows.
 pub(super) struct Checkpoints<C: Iterator> {
     /// The ledger's key at the size that was reached.
@@ -70,12 +64,14 @@ pub(super) struct Checkpoints<C: Iterator> {
     outside: Option<Outside>,
     since: u64,
     rows: C,
+    /// How many rows are verified ahead.
+    wanted: usize,
     /// The next rows, read and verified ahead, under the key that was the ledger's then.
     ready: VecDeque<ReadyRow>,
     /// The rows after those, which are being verified.
-    unready: VecDeque<UnreadRow>,
-    /// The rows after those, as far as they are read.
-    unread: VecDeque<UnreadRow>,
+    ahead: Ahead<Vec<ReadyRow>>,
+    /// How many those are.
+    coming: usize,
     checked: u64,
     /// Size of the last checkpoint that was met.
     last: u64,
@@ -89,16 +85,19 @@ impl<C> Checkpoints<C>
 where
     C: Iterator<Item = Result<CheckpointRow, EvidenceError>>,
 {
-    /// `key` is the ledger's to begin with; `since` is how many entries an earlier audit vouches for.
-    pub(super) fn new(key: VerifierKey, outside: Option<Outside>, since: u64, rows: C) -> Self {
-        let (key, checked, last, held) = (Arc::new(key), 0, 0, since);
-        let (ready, unready, unread, roots) = Default::default();
-        Self { key, outside, since, rows, ready, unready, unread, checked, last, held, roots }
-    }
-
-    /// The ledger's key at the size that was reached.
-    pub(super) fn key(&self) -> Arc<VerifierKey> {
-        Arc::clone(&self.key)
+    /// `key` is the ledger's to begin with; `since` is how many entries an earlier audit vouches for; so many rows as are
+    /// `wanted` are verified ahead.
+    pub(super) fn new(
+        key: VerifierKey,
+        outside: Option<Outside>,
+        since: u64,
+        rows: C,
+        wanted: usize,
+    ) -> Self {
+        let (ready, ahead, roots) = Default::default();
+        let (coming, checked, last, held) = (0, 0, 0, since);
+        let key = Arc::new(key);
+        Self { key, outside, since, rows, wanted, ready, ahead, coming, checked, last, held, roots }
     }
 
     /// Takes another key for the ledger's, from here on.
@@ -106,41 +105,40 @@ where
         self.key = Arc::new(key);
     }
 
-    /// The rows after those that are ready, up to so many with these. They are to be made ready, and handed to
-    /// [`Checkpoints::keep`].
-    pub(super) fn next(&mut self, ahead: usize) -> Vec<UnreadRow> {
-        let wanted = ahead.saturating_sub(self.ready.len());
-        let known = self.unread.len().min(wanted);
-        let rows: Vec<_> = self.unread.drain(..known).collect();
-        let more = wanted - rows.len();
-        let rows: Vec<_> = rows.into_iter().chain(self.rows.by_ref().take(more)).collect();
-        self.unready = rows.iter().cloned().collect();
-        rows
-    }
-
-    /// Reads so many rows, for the next time.
-    pub(super) fn read_on(&mut self, count: usize) {
-        let more = count.saturating_sub(self.unread.len());
-        self.unread.extend(self.rows.by_ref().take(more));
-    }
-
-    /// Takes the rows that were made ready, but for those that were met meanwhile.
-    pub(super) fn keep(&mut self, rows: Vec<ReadyRow>) {
-        let met = rows.len() - self.unready.len();
-        self.unready.clear();
-        self.ready.extend(rows.into_iter().skip(met));
+    /// Reads more rows and has them verified by the other cores; false where there is none left.
+    pub(super) fn fill(&mut self) -> bool {
+        let wanted = self.wanted.saturating_sub(self.ready.len() + self.coming);
+        let rows: Vec<_> = self.rows.by_ref().take(wanted).collect();
+        if rows.is_empty() {
+            return false;
+        }
+        if self.checked >= MANY && !self.key.public_key().is_prepared() {
+            self.key = Arc::new(self.key.prepared());
+        }
+        self.coming += rows.len();
+        let key = Arc::clone(&self.key);
+        self.ahead.begin(move || {
+            let rows = rows.into_par_iter();
+            rows.map(|row| row.map(|row| ReadCheckpoint::of(row, &key))).collect()
+        });
+        true
     }
 
     /// The next row. One that was verified ahead of a rotation is verified again.
     fn peek(&mut self) -> Option<&ReadyRow> {
-        if self.ready.is_empty() {
-            let read = self.unready.pop_front().or_else(|| self.unread.pop_front());
-            let row = read.or_else(|| self.rows.next())?;
-            self.ready.push_back(row.map(|row| ReadCheckpoint::of(row, &self.key)));
+        while self.ready.is_empty() {
+            match self.ahead.next() {
+                Some(rows) => {
+                    self.coming -= rows.len();
+                    self.ready.extend(rows);
+                }
+                None if self.fill() => {}
+                None => return None,
+            }
         }
         let next = self.ready.front_mut()?;
         if let Ok(ready) = next
-            && !Arc::ptr_eq(&ready.key, &self.key)
+            && ready.key != self.key
         {
             *ready = ReadCheckpoint::of(ready.row.clone(), &self.key);
         }

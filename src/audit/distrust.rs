@@ -5,7 +5,7 @@
 //! chained to, covered by, and judged with everything else.
 
 use crate::command::{Act, Command};
-use crate::ledger::{ParsedEntry, RequestKind};
+use crate::ledger::{ParsedEntry, RequestKind, SignedRequest, Unread};
 use crate::names::PersonName;
 use crate::state::{State, Step};
 use crate::time::Timestamp;
@@ -81,7 +81,7 @@ impl Distrusted {
     }
 
     /// Looks at an entry that was found good; `after` is the state with it.
-    pub(super) fn see(&mut self, after: &State, entry: &ParsedEntry, step: &Step) {
+    pub(super) fn see(&mut self, after: &State, entry: &ParsedEntry<Unread>, step: &Step) {
         self.known |= match &self.asked.suspect {
             Suspect::Key(key) => after.key(key).is_some() || after.ledger_key(key).is_some(),
             Suspect::Person(person) => after.person(person).is_some(),
@@ -90,7 +90,7 @@ impl Distrusted {
         if recorded <= self.asked.after {
             return;
         }
-        let approves = self.approved(entry);
+        let approves = self.approved(request);
         if !self.signed(after, request.key()) && approves.is_none() {
             return;
         }
@@ -114,8 +114,7 @@ impl Distrusted {
     }
 
     /// The entry of the key that this one puts into force.
-    fn approved(&self, entry: &ParsedEntry) -> Option<u64> {
-        let request = &entry.request;
+    fn approved(&self, request: &SignedRequest) -> Option<u64> {
         if request.kind() != RequestKind::Approve {
             return None;
         }

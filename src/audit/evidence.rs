@@ -1,7 +1,6 @@
 //! Rows of evidence, read in chunks with a look ahead, and the entry that belongs at each place.
 //!
-//! A chunk is judged while the next one is made ready on the other cores: parsed, hashed, its signatures verified. Four
-//! chunks are in memory at most.
+//! A chunk is judged while the next ones are made ready on the other cores: parsed, hashed, their signatures verified.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,15 +8,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rayon::prelude::*;
 
+use super::ahead::Ahead;
 use super::replay::unreadable;
 use super::signatures::KeyRing;
 use super::{Fault, Finding};
 use crate::command::{Command, Violation};
-use crate::ledger::{EntryError, ParsedEntry};
+use crate::ledger::{EntryError, ParsedEntry, SignedRequest, Unread};
 use crate::tlog::{Hash, leaf_hash};
 
 /// Rows that are kept in sight behind the one that is judged: enough to say which of two neighbours was changed.
 const AHEAD: usize = 2;
+
+/// Rows whose signatures are verified together. With more of them hardly anything more is saved.
+const TOGETHER: usize = 16;
 
 /// A row of the entries, as it is stored.
 #[derive(Clone, Debug)]
@@ -44,7 +47,7 @@ pub struct EvidenceError(pub String);
 
 /// An entry that can be read, with what can be said of it without any other.
 pub(super) struct ReadEntry {
-    pub(super) parsed: ParsedEntry,
+    pub(super) parsed: ParsedEntry<Unread>,
     pub(super) command: Result<Command, Vec<Violation>>,
     /// Whether the signature is that of the key that the entry names.
     pub(super) signed: bool,
@@ -58,20 +61,27 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn read(row: &EntryRow, keys: &KeyRing) -> Self {
-        let entry = ParsedEntry::parse(row.entry.clone()).map(|parsed| {
-            let command = Command::parse(parsed.request.kind(), parsed.request.bytes());
-            let signed = keys.holds(&parsed.request);
-            Arc::new(ReadEntry { parsed, command, signed })
-        });
-        let leaf = match &entry {
-            Ok(entry) => entry.parsed.sealed.leaf_hash(),
-            Err(_) => leaf_hash(&row.entry),
+    /// Reads rows, and verifies their signatures together.
+    fn read_each(rows: &[EntryRow], keys: &KeyRing) -> Vec<Self> {
+        let opened: Vec<_> = rows.iter().map(|row| ParsedEntry::open(row.entry.clone())).collect();
+        let requests: Vec<_> = opened.iter().flatten().map(|entry| &entry.request).collect();
+        let mut signed = keys.hold_each(&requests).into_iter();
+        let mut read = |(row, opened): (&EntryRow, Result<ParsedEntry<Unread>, EntryError>)| {
+            let entry = opened.map(|parsed| {
+                let command = Command::parse(parsed.request.kind(), parsed.request.bytes());
+                let signed = signed.next().unwrap_or(false);
+                Arc::new(ReadEntry { parsed, command, signed })
+            });
+            let leaf = match &entry {
+                Ok(entry) => entry.parsed.sealed.leaf_hash(),
+                Err(_) => leaf_hash(&row.entry),
+            };
+            Self { index: row.index, leaf, entry }
         };
-        Self { index: row.index, leaf, entry }
+        rows.iter().zip(opened).map(&mut read).collect()
     }
 
-    fn parsed(&self) -> Option<&ParsedEntry> {
+    fn parsed(&self) -> Option<&ParsedEntry<Unread>> {
         self.entry.as_ref().ok().map(|entry| &entry.parsed)
     }
 
@@ -90,25 +100,21 @@ impl Row {
     }
 }
 
-/// Rows that are read and not made ready yet.
-pub(super) type Unread = Arc<[EntryRow]>;
-
-/// Makes a chunk ready, on all cores.
-pub(super) fn make_ready(rows: &[EntryRow], keys: &KeyRing) -> Vec<Row> {
-    rows.par_iter().map(|row| Row::read(row, keys)).collect()
-}
+/// Chunks that are made ready while one is judged. With the one that was judged last, which is let go of meanwhile, these
+/// are all that is in memory.
+pub(super) const CHUNKS_AHEAD: usize = 8;
 
 /// A chunk of rows and the few that follow it.
 pub(super) struct Window<E> {
     source: E,
+    keys: Arc<KeyRing>,
     rows: Vec<Row>,
-    /// Rows that were judged: to let go of so many things takes time, and need not be done here.
-    spent: Vec<Row>,
     /// How many rows of `rows` are the chunk; the others are in sight.
     chunk: usize,
     size: usize,
-    /// The chunks after `rows`, as far as they are read.
-    unread: VecDeque<Unread>,
+    /// The chunks after `rows` as they were read, each of which is being made ready.
+    unread: VecDeque<Arc<[EntryRow]>>,
+    ahead: Ahead<Vec<Row>>,
     /// Why no more can be read, once everything before has been judged.
     failure: Option<EvidenceError>,
     ended: bool,
@@ -118,55 +124,54 @@ impl<E> Window<E>
 where
     E: Iterator<Item = Result<EntryRow, EvidenceError>>,
 {
+    /// Rows in chunks of `size`.
     pub(super) fn new(source: E, size: usize) -> Self {
-        let (rows, spent, unread) = (Vec::new(), Vec::new(), VecDeque::new());
+        let (keys, rows, unread, ahead) = Default::default();
         let (failure, ended) = (None, false);
-        let mut window = Self { source, rows, spent, chunk: 0, size, unread, failure, ended };
-        window.read(size + AHEAD);
+        let mut window = Self { source, keys, rows, chunk: 0, size, unread, ahead, failure, ended };
+        window.read(size + AHEAD, Vec::new());
         window
     }
 
-    /// The chunk that is to be made ready next.
-    pub(super) fn next(&self) -> Option<Unread> {
-        self.unread.front().cloned()
-    }
-
-    /// Reads one more chunk of the source.
-    pub(super) fn read_on(&mut self) {
-        self.read(self.size);
-    }
-
-    fn read(&mut self, wanted: usize) {
+    /// Reads rows and has them made ready. What was judged before is let go of there as well: to free so many things
+    /// takes time.
+    fn read(&mut self, wanted: usize, mut spent: Vec<Row>) {
         if self.ended {
             return;
         }
-        match self.source.by_ref().take(wanted).collect::<Result<Vec<_>, _>>() {
-            Ok(rows) => {
-                self.ended = rows.len() < wanted;
-                if !rows.is_empty() {
-                    self.unread.push_back(rows.into());
+        let rows: Arc<[EntryRow]> =
+            match self.source.by_ref().take(wanted).collect::<Result<Vec<_>, _>>() {
+                Ok(rows) => rows.into(),
+                Err(error) => {
+                    (self.failure, self.ended) = (Some(error), true);
+                    return;
                 }
-            }
-            Err(error) => (self.failure, self.ended) = (Some(error), true),
+            };
+        self.ended = rows.len() < wanted;
+        if rows.is_empty() {
+            return;
         }
+        self.unread.push_back(Arc::clone(&rows));
+        let keys = Arc::clone(&self.keys);
+        self.ahead.begin(move || {
+            spent.clear();
+            rows.par_chunks(TOGETHER).flat_map_iter(|rows| Row::read_each(rows, &keys)).collect()
+        });
     }
 
-    /// Moves on to the next chunk, with the rows of [`Window::next`] made ready; false when there is none.
-    pub(super) fn fill(&mut self, ready: Vec<Row>) -> Result<bool, EvidenceError> {
-        self.spent = self.rows.drain(..self.chunk).collect();
-        if self.unread.pop_front().is_none()
-            && let Some(failure) = self.failure.take()
-        {
-            return Err(failure);
+    /// Moves on to the next chunk; false when there is none.
+    pub(super) fn fill(&mut self) -> Result<bool, EvidenceError> {
+        let mut spent: Vec<Row> = self.rows.drain(..self.chunk).collect();
+        match self.ahead.next() {
+            Some(rows) => self.rows.extend(rows),
+            None => self.failure.take().map_or(Ok(()), Err)?,
         }
-        self.rows.extend(ready);
+        self.unread.pop_front();
+        while self.ahead.len() < CHUNKS_AHEAD && !self.ended {
+            self.read(self.size, std::mem::take(&mut spent));
+        }
         self.chunk = self.rows.len().min(self.size);
         Ok(self.chunk > 0)
-    }
-
-    /// The rows that were judged last, to be let go of.
-    pub(super) fn spent(&mut self) -> Vec<Row> {
-        std::mem::take(&mut self.spent)
     }
 
     /// How many rows the chunk has.
@@ -175,7 +180,7 @@ where
     }
 
     /// The entry that a row holds, as far as it can be read.
-    pub(super) fn entry(&self, position: usize) -> Option<&ParsedEntry> {
+    pub(super) fn entry(&self, position: usize) -> Option<&ParsedEntry<Unread>> {
         self.rows.get(position).and_then(Row::parsed)
     }
 
@@ -191,10 +196,10 @@ where
         unread.chain(source)
     }
 
-    /// Whether any entry of this chunk, or behind it, passes a test. Reads all there is.
-    pub(super) fn any_left(&mut self, mut test: impl FnMut(&ParsedEntry) -> bool) -> bool {
-        let here = self.rows.iter().filter_map(Row::parsed).any(&mut test);
-        here || self.rest().any(|entry| ParsedEntry::parse(entry).is_ok_and(|it| test(&it)))
+    /// Whether the request of any entry of this chunk, or behind it, passes a test. Reads all there is.
+    pub(super) fn any_left(&mut self, mut test: impl FnMut(&SignedRequest) -> bool) -> bool {
+        let here = self.rows.iter().filter_map(Row::parsed).any(|it| test(&it.request));
+        here || self.rest().any(|entry| ParsedEntry::open(entry).is_ok_and(|it| test(&it.request)))
     }
 
     /// The leaf hashes of this row and all that follow, as far as they can be read from the source.
@@ -302,7 +307,7 @@ where
         let here = self.rows.iter().skip(position).any(|row| row.says(expected));
         let later = here
             || self.rest().any(|entry| {
-                ParsedEntry::parse(entry).is_ok_and(|entry| entry.sealed.index() == expected)
+                ParsedEntry::open(entry).is_ok_and(|entry| entry.sealed.index() == expected)
             });
         let fault = if later { Fault::Reordered } else { Fault::Missing };
         Finding::new(expected, fault, format!("entry {expected}"), found)

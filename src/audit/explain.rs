@@ -59,24 +59,18 @@ impl Explanation {
     pub(super) fn of(
         before: &State,
         after: &State,
-        entry: &ParsedEntry,
+        entry: ParsedEntry,
         step: &Step,
     ) -> Option<Self> {
         let request = &entry.request;
         let command = Command::parse(request.kind(), request.bytes()).ok()?;
         let signer = SignerThen::of(before, request.key());
+        let signer = signer.or_else(|| SignerThen::of(after, request.key()));
         let rights = match &step.refusal {
             Some(Refusal::RoleNotHeld { needed, .. }) => needed,
             _ => rights(before, request.key(), &command.act),
         };
-        Some(Self {
-            signer: signer.or_else(|| SignerThen::of(after, request.key())),
-            rights,
-            entry: entry.clone(),
-            command,
-            refusal: step.refusal.clone(),
-            covered: None,
-        })
+        Some(Self { signer, rights, entry, command, refusal: step.refusal.clone(), covered: None })
     }
 
     /// Whether the report that this comes with vouches for the entry.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Fault, Finding};
 use crate::command::{Act, Command, Violation};
 use crate::decide::{RULES_VERSION, decide_by};
-use crate::ledger::{EntryError, ParsedEntry, RequestKind};
+use crate::ledger::{EntryError, ParsedEntry, RequestKind, SignedRequest, Unread};
 use crate::pb::v1::{self, outcome};
 use crate::refusal::Refusal;
 use crate::state::{State, Step};
@@ -15,7 +15,7 @@ use crate::tlog::{Hash, VerifierKey};
 /// whose signatures were verified when they were taken in; an audit verifies them as well.
 pub fn replay(state: &State, bytes: Bytes) -> Result<Step, Finding> {
     let index = state.size();
-    let entry = ParsedEntry::parse(bytes).map_err(|error| unreadable(index, &error))?;
+    let entry = ParsedEntry::open(bytes).map_err(|error| unreadable(index, &error))?;
     if entry.sealed.index() != index {
         let found = format!("entry {}", entry.sealed.index());
         return Err(Finding::new(index, Fault::Reordered, format!("entry {index}"), found));
@@ -41,7 +41,7 @@ pub fn unreadable(index: u64, error: &EntryError) -> Finding {
 /// Runs the rules again over an entry that is at its place in the chain, and the command that is read from it.
 pub(super) fn rerun(
     state: &State,
-    entry: &ParsedEntry,
+    entry: &ParsedEntry<Unread>,
     command: Result<&Command, &Vec<Violation>>,
 ) -> Result<Step, Finding> {
     let index = state.size();
@@ -92,7 +92,11 @@ fn refused(index: u64, refusal: &Refusal) -> Finding {
 }
 
 /// Where the entry and the rules part.
-fn difference(index: u64, step: &Step, entry: &ParsedEntry) -> Finding {
+fn difference(index: u64, step: &Step, entry: &ParsedEntry<Unread>) -> Finding {
+    let entry = match entry.clone().read() {
+        Ok(entry) => entry,
+        Err(error) => return unreadable(index, &error),
+    };
     let (ours, theirs) = (&step.outcome, &entry.outcome);
     let fault = match &step.refusal {
         Some(Refusal::RoleNotHeld { .. }) => Fault::RoleNotHeld,
@@ -169,20 +173,19 @@ fn quantity(quantity: Option<&v1::Quantity>) -> String {
     quantity.map_or_else(|| "nothing".to_owned(), |q| format!("{} {}", q.value, q.unit))
 }
 
-/// The verifier key that the first entry names.
+/// The verifier key that the first entry's request names.
 #[must_use]
-pub fn named_key(entry: &ParsedEntry) -> Option<String> {
-    match Command::parse(entry.request.kind(), entry.request.bytes()).ok()?.act {
+pub fn named_key(request: &SignedRequest) -> Option<String> {
+    match Command::parse(request.kind(), request.bytes()).ok()?.act {
         Act::Initialize(act) => Some(act.verifier_key),
         _ => None,
     }
 }
 
-/// The key that an entry says is the ledger's from then on, where it rotates the ledger's key. Whether it may is for the
+/// The key that a request says is the ledger's from then on, where it rotates the ledger's key. Whether it may is for the
 /// rules to say.
 #[must_use]
-pub(super) fn next_key(entry: &ParsedEntry) -> Option<VerifierKey> {
-    let request = &entry.request;
+pub(super) fn next_key(request: &SignedRequest) -> Option<VerifierKey> {
     if request.kind() != RequestKind::RotateLedgerKey {
         return None;
     }
@@ -192,9 +195,8 @@ pub(super) fn next_key(entry: &ParsedEntry) -> Option<VerifierKey> {
     }
 }
 
-/// The size and the root that an entry says a self-audit found good.
-pub(super) fn audited_root(entry: &ParsedEntry) -> Option<(u64, Hash)> {
-    let request = &entry.request;
+/// The size and the root that a request says a self-audit found good.
+pub(super) fn audited_root(request: &SignedRequest) -> Option<(u64, Hash)> {
     if request.kind() != RequestKind::RecordSelfAudit {
         return None;
     }
@@ -204,8 +206,8 @@ pub(super) fn audited_root(entry: &ParsedEntry) -> Option<(u64, Hash)> {
     }
 }
 
-/// The key that an entry says is the ledger's, as its first or in another's place.
+/// The key that a request says is the ledger's, as its first or in another's place.
 #[must_use]
-pub fn ledger_key(entry: &ParsedEntry) -> Option<VerifierKey> {
-    next_key(entry).or_else(|| named_key(entry)?.parse().ok())
+pub fn ledger_key(request: &SignedRequest) -> Option<VerifierKey> {
+    next_key(request).or_else(|| named_key(request)?.parse().ok())
 }

@@ -16,7 +16,7 @@ use super::known::{KnownArgs, Stand, told};
 use super::output::fields;
 use super::session::verifier_key;
 use super::verify::progress_bar;
-use crate::audit::{Options, Report, Verdict, audit};
+use crate::audit::{Options, Report, Verdict, audit, on_the_pool};
 use crate::durable;
 use crate::store::{
     Evidence, LedgerFolder, StoreError, StoredTree, copy_identities, copy_ledger, rebuild,
@@ -202,13 +202,16 @@ fn refuse_ledger(folder: &LedgerFolder) -> Result<(), CliError> {
 
 /// Audits a copy from its first entry to its last; anything but a good verdict is an error.
 fn verified(database: &Path, key: &VerifierKey) -> Result<Report, CliError> {
-    let evidence = Evidence::open(database)?;
-    let bar = progress_bar(evidence.size_hint()?);
     let options = Options { verifier_key: key.clone(), checkpoint: None };
-    let report = audit(&options, evidence.entries(), evidence.checkpoints(), |done| {
-        bar.set_position(done);
-    });
-    bar.finish_and_clear();
+    let report = on_the_pool(|| {
+        let evidence = Evidence::open(database)?;
+        let bar = progress_bar(evidence.size_hint()?);
+        let report = audit(&options, evidence.entries(), evidence.checkpoints(), |done| {
+            bar.set_position(done);
+        });
+        bar.finish_and_clear();
+        Ok::<_, CliError>(report)
+    })?;
     match (&report.verdict, &report.finding) {
         (Verdict::Good, _) => Ok(report),
         (_, Some(finding)) => Err(CliError::No(format!(

@@ -79,7 +79,7 @@ impl Beginning {
         };
         let first = evidence.entries().next().and_then(Result::ok).ok_or_else(bad)?;
         let entry = ParsedEntry::parse(first.entry).map_err(|_| bad())?;
-        let verifier_key = named_key(&entry).ok_or_else(bad)?;
+        let verifier_key = named_key(&entry.request).ok_or_else(bad)?;
         Ok(Self { origin: entry.ledger, verifier_key })
     }
 }

@@ -126,7 +126,7 @@ impl SealedEntry {
 
 /// An entry's bytes, read. Everything in it is what the bytes say, and nothing of it has been checked.
 #[derive(Clone, Debug)]
-pub struct ParsedEntry {
+pub struct ParsedEntry<O = v1::Outcome> {
     /// The bytes and their hash.
     pub sealed: SealedEntry,
     /// Origin that the entry says it belongs to.
@@ -138,16 +138,47 @@ pub struct ParsedEntry {
     /// The request. Its signature has not been verified here.
     pub request: SignedRequest,
     /// What the entry says the rules made of it.
-    pub outcome: v1::Outcome,
+    pub outcome: O,
 }
 
-impl ParsedEntry {
-    /// Reads an entry's bytes.
-    pub fn parse(bytes: Bytes) -> Result<Self, EntryError> {
+/// An outcome whose bytes nobody has read yet. Whoever runs the rules again need not: the bytes must be the same.
+#[derive(Clone, Debug)]
+pub struct Unread(Bytes);
+
+/// The fields of `v1.Entry`, but for the outcome as the bytes that it is.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Fields {
+    #[prost(uint32, tag = "1")]
+    format_version: u32,
+    #[prost(string, tag = "2")]
+    ledger: String,
+    #[prost(uint64, tag = "3")]
+    index: u64,
+    #[prost(bytes = "bytes", tag = "4")]
+    previous_leaf_hash: Bytes,
+    #[prost(message, optional, tag = "5")]
+    recorded_time: Option<prost_types::Timestamp>,
+    #[prost(uint32, tag = "6")]
+    rules_version: u32,
+    #[prost(string, tag = "7")]
+    request_type: String,
+    #[prost(bytes = "bytes", tag = "8")]
+    request: Bytes,
+    #[prost(bytes = "bytes", tag = "9")]
+    signer_key: Bytes,
+    #[prost(bytes = "bytes", tag = "10")]
+    signature: Bytes,
+    #[prost(bytes = "bytes", optional, tag = "11")]
+    outcome: Option<Bytes>,
+}
+
+impl ParsedEntry<Unread> {
+    /// Reads an entry's bytes, all but the outcome.
+    pub fn open(bytes: Bytes) -> Result<Self, EntryError> {
         if bytes.len() > MAX_ENTRY_BYTES {
             return Err(EntryError::TooLong(bytes.len()));
         }
-        let entry = v1::Entry::decode(bytes.clone())
+        let entry = Fields::decode(bytes.clone())
             .map_err(|error| EntryError::Malformed(error.to_string()))?;
         if entry.format_version != FORMAT_VERSION {
             return Err(EntryError::UnknownFormat(entry.format_version));
@@ -156,9 +187,9 @@ impl ParsedEntry {
             .ok_or_else(|| EntryError::UnknownRequest(printable(&entry.request_type)))?;
         let recorded_time = entry.recorded_time.ok_or_else(|| missing("recorded_time"))?;
         let key: [u8; PUBLIC_KEY_BYTES] =
-            entry.signer_key.try_into().map_err(|_| missing("signer_key"))?;
+            entry.signer_key.as_ref().try_into().map_err(|_| missing("signer_key"))?;
         let signature: [u8; SIGNATURE_BYTES] =
-            entry.signature.try_into().map_err(|_| missing("signature"))?;
+            entry.signature.as_ref().try_into().map_err(|_| missing("signature"))?;
         let sealed = SealedEntry {
             index: entry.index,
             recorded_time: timestamp_from_wire(&recorded_time)?,
@@ -168,11 +199,32 @@ impl ParsedEntry {
         Ok(Self {
             sealed,
             ledger: entry.ledger,
-            previous: Hash::try_from(entry.previous_leaf_hash.as_slice())?,
+            previous: Hash::try_from(entry.previous_leaf_hash.as_ref())?,
             rules_version: entry.rules_version,
-            request: SignedRequest::unverified(kind, entry.request.into(), key, signature),
-            outcome: entry.outcome.ok_or_else(|| missing("outcome"))?,
+            request: SignedRequest::unverified(kind, entry.request, key, signature),
+            outcome: Unread(entry.outcome.ok_or_else(|| missing("outcome"))?),
         })
+    }
+
+    /// Reads the outcome too.
+    pub fn read(self) -> Result<ParsedEntry, EntryError> {
+        let outcome = v1::Outcome::decode(self.outcome.0)
+            .map_err(|error| EntryError::Malformed(error.to_string()))?;
+        Ok(ParsedEntry {
+            sealed: self.sealed,
+            ledger: self.ledger,
+            previous: self.previous,
+            rules_version: self.rules_version,
+            request: self.request,
+            outcome,
+        })
+    }
+}
+
+impl ParsedEntry {
+    /// Reads an entry's bytes.
+    pub fn parse(bytes: Bytes) -> Result<Self, EntryError> {
+        ParsedEntry::open(bytes)?.read()
     }
 }
 
@@ -183,4 +235,54 @@ fn missing(field: &str) -> EntryError {
 /// Text from hostile bytes, fit to be shown: at most 80 printable characters.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_are_those_of_the_message() {
+        let outcome = v1::Outcome {
+            flags: vec![v1::Flag { kind: 1, message: "a flag".to_owned() }],
+            ..v1::Outcome::default()
+        };
+        let message = v1::Entry {
+            format_version: 1,
+            ledger: "ledger.example/clinic".to_owned(),
+            index: 300,
+            previous_leaf_hash: vec![1; 32],
+            recorded_time: Some(prost_types::Timestamp { seconds: 7, nanos: 1_000 }),
+            rules_version: 3,
+            request_type: "vialedger.v1.DispenseVialRequest".to_owned(),
+            request: vec![2; 40],
+            signer_key: vec![3; 32],
+            signature: vec![4; 64],
+            outcome: Some(outcome.clone()),
+        };
+        let bytes = Bytes::from(message.encode_to_vec());
+        let fields = Fields::decode(bytes.clone()).unwrap();
+        assert_eq!(fields.outcome, Some(Bytes::from(outcome.encode_to_vec())));
+        assert_eq!(fields.encode_to_vec(), bytes);
+        assert_eq!(v1::Entry::decode(Bytes::from(fields.encode_to_vec())).unwrap(), message);
+        assert_eq!(ParsedEntry::parse(bytes).unwrap().outcome, outcome);
+    }
+
+    #[test]
+    fn an_outcome_that_is_none_is_found_when_it_is_read() {
+        let fields = Fields {
+            format_version: 1,
+            previous_leaf_hash: Bytes::from_static(&[0; 32]),
+            recorded_time: Some(prost_types::Timestamp::default()),
+            request_type: "vialedger.v1.DispenseVialRequest".to_owned(),
+            signer_key: Bytes::from_static(&[0; 32]),
+            signature: Bytes::from_static(&[0; 64]),
+            outcome: Some(Bytes::from_static(&[0xff])),
+            ..Fields::default()
+        };
+        let opened = ParsedEntry::open(fields.encode_to_vec().into()).unwrap();
+        assert!(matches!(opened.read(), Err(EntryError::Malformed(_))));
+        let none = Fields { outcome: None, ..fields }.encode_to_vec();
+        assert!(matches!(ParsedEntry::open(none.into()), Err(EntryError::Malformed(_))));
+    }
 }

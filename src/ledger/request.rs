@@ -5,7 +5,9 @@ use ed25519_dalek::SigningKey;
 
 use super::kind::RequestKind;
 use crate::dsse;
-use crate::tlog::{self, PUBLIC_KEY_BYTES, PublicKey, SIGNATURE_BYTES, SignatureError};
+use crate::tlog::{
+    self, Claim, PUBLIC_KEY_BYTES, PublicKey, SIGNATURE_BYTES, SignatureError, verify_each,
+};
 
 /// DSSE payload type of the proof that an enrolled person holds the key.
 pub const KEY_POSSESSION_TYPE: &str = "application/vnd.vialedger.v1.KeyPossession";
@@ -76,6 +78,22 @@ impl SignedRequest {
     pub fn holds_under(&self, key: &PublicKey) -> bool {
         let message = dsse::pae(&self.kind.payload_type(), &self.bytes);
         *key.as_bytes() == self.key && key.verify(&message, &self.signature).is_ok()
+    }
+
+    /// The same of each of some requests, which takes less time than one by one.
+    #[must_use]
+    pub fn hold_each(asked: &[(&Self, &PublicKey)]) -> Vec<bool> {
+        let messages: Vec<_> = asked
+            .iter()
+            .map(|(request, _)| dsse::pae(&request.kind.payload_type(), &request.bytes))
+            .collect();
+        let claims: Vec<_> = asked
+            .iter()
+            .zip(&messages)
+            .map(|((request, key), message)| Claim { key, message, signature: &request.signature })
+            .collect();
+        let named = asked.iter().map(|(request, key)| *key.as_bytes() == request.key);
+        named.zip(verify_each(&claims)).map(|(named, holds)| named && holds).collect()
     }
 
     /// A request read back from an entry whose signature is checked elsewhere: the audit checks signatures on all

@@ -33,7 +33,8 @@ fn first_key(reader: &Reader) -> Result<VerifierKey, StoreError> {
     let bad = |finding: String| StoreError::bad_entry(0, &finding);
     let entry = reader.entry(0)?.ok_or_else(|| bad("missing".to_owned()))?;
     let entry = ParsedEntry::parse(entry).map_err(|error| bad(error.to_string()))?;
-    audit::ledger_key(&entry).ok_or_else(|| bad("it does not name the ledger's key".to_owned()))
+    audit::ledger_key(&entry.request)
+        .ok_or_else(|| bad("it does not name the ledger's key".to_owned()))
 }
 
 /// Goes on to the next key, where an entry hands the newest one on.

@@ -98,7 +98,7 @@ pub fn named_key(reader: &Reader) -> Result<VerifierKey, StoreError> {
     let bad = |finding: String| StoreError::bad_entry(newest, &finding);
     let entry = reader.entry(newest)?.ok_or_else(|| bad("missing".to_owned()))?;
     let entry = ParsedEntry::parse(entry).map_err(|error| bad(error.to_string()))?;
-    let key = audit::ledger_key(&entry);
+    let key = audit::ledger_key(&entry.request);
     key.ok_or_else(|| bad("it does not name the ledger's key".to_owned()))
 }
 

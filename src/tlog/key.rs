@@ -4,13 +4,19 @@
 //! never disagree, so there is a single way in here: [`PublicKey::verify`], which is RFC 8032 with
 //! the checks that the lenient ones leave out.
 
+mod table;
+
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
+use curve25519_dalek::EdwardsPoint;
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier as _, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use super::text;
+use table::Table;
 
 /// The length of an Ed25519 public key, in bytes.
 pub const PUBLIC_KEY_BYTES: usize = 32;
@@ -58,11 +64,15 @@ const fn with(mut encoding: [u8; 32], place: usize, byte: u8) -> [u8; 32] {
 
 /// An Ed25519 public key that is canonically encoded and not of small order.
 ///
-/// It is kept decoded, because decoding costs a tenth of a verification. Keys are ordered by their
-/// bytes.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// It is kept decoded, because decoding costs a tenth of a verification. Keys are equal, and ordered,
+/// by their bytes.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "[u8; 32]", into = "[u8; 32]")]
-pub struct PublicKey(VerifyingKey);
+pub struct PublicKey {
+    key: VerifyingKey,
+    /// What makes it quick, where it has much to verify.
+    table: Option<Arc<Table>>,
+}
 
 /// Why some bytes are not a public key that is accepted here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -110,19 +120,33 @@ impl PublicKey {
         if key.is_weak() {
             return Err(PublicKeyError::Weak);
         }
-        Ok(Self(key))
+        Ok(Self { key, table: None })
     }
 
     /// The public half of a signing key, which is canonical and strong by construction.
     #[must_use]
     pub fn of(signing_key: &SigningKey) -> Self {
-        Self(signing_key.verifying_key())
+        Self { key: signing_key.verifying_key(), table: None }
+    }
+
+    /// The same key, made ready for many signatures: 30 KiB that clones share, worked out in the time of some 25
+    /// verifications. Each then takes three fifths of the time, with the same verdict.
+    #[must_use]
+    pub fn prepared(&self) -> Self {
+        let table = self.table.clone().unwrap_or_else(|| Arc::new(Table::of(&self.key)));
+        Self { key: self.key, table: Some(table) }
+    }
+
+    /// Whether it was made ready for many signatures.
+    #[must_use]
+    pub fn is_prepared(&self) -> bool {
+        self.table.is_some()
     }
 
     /// The 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; PUBLIC_KEY_BYTES] {
-        self.0.as_bytes()
+        self.key.as_bytes()
     }
 
     /// Checks a 64-byte signature over exactly these bytes, strictly: as `VerifyingKey::verify_strict` does.
@@ -131,13 +155,80 @@ impl PublicKey {
     /// order, and whatever equals a computed R is its only encoding: so R need not be decoded to be compared with the
     /// eight points of small order, which saves an eighth of the time.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
-        let signature = Signature::from_slice(signature)
-            .map_err(|_| SignatureError::Length { found: signature.len() })?;
-        if SMALL_ORDER.contains(signature.r_bytes()) {
-            return Err(SignatureError::Invalid);
-        }
-        self.0.verify(message, &signature).map_err(|_| SignatureError::Invalid)
+        let signature = strict(signature)?;
+        let holds = match &self.table {
+            Some(table) => {
+                let r = table.r(&self.key, message, &signature);
+                r.is_some_and(|r| r.compress().as_bytes() == signature.r_bytes())
+            }
+            None => self.key.verify(message, &signature).is_ok(),
+        };
+        if holds { Ok(()) } else { Err(SignatureError::Invalid) }
     }
+}
+
+/// A signature that is said to be a key's, over exactly these bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// Whose it is said to be.
+    pub key: &'a PublicKey,
+    /// What was signed.
+    pub message: &'a [u8],
+    /// The signature.
+    pub signature: &'a [u8],
+}
+
+/// Which of some claims hold: what [`PublicKey::verify`] says of each, and each is worked out for itself. Those of keys
+/// that are prepared share one division, the last step, which saves a seventh of the time.
+#[must_use]
+pub fn verify_each(claims: &[Claim<'_>]) -> Vec<bool> {
+    let begun: Vec<Begun> = claims.iter().map(Begun::of).collect();
+    let points: Vec<EdwardsPoint> = begun.iter().filter_map(Begun::point).collect();
+    let mut computed = EdwardsPoint::compress_batch_alloc(&points).into_iter();
+    let mut end = |begun: Begun| match begun {
+        Begun::Ended(holds) => holds,
+        Begun::R { claimed, .. } => computed.next().is_some_and(|r| *r.as_bytes() == claimed),
+    };
+    begun.into_iter().map(&mut end).collect()
+}
+
+/// A verification, as far as it is made for itself.
+enum Begun {
+    Ended(bool),
+    /// The R that was worked out is still to be compared with the one that is claimed.
+    R {
+        point: EdwardsPoint,
+        claimed: [u8; 32],
+    },
+}
+
+impl Begun {
+    fn of(claim: &Claim<'_>) -> Self {
+        let Claim { key, message, signature } = *claim;
+        let (Some(table), Ok(signature)) = (&key.table, strict(signature)) else {
+            return Self::Ended(key.verify(message, signature).is_ok());
+        };
+        let point = table.r(&key.key, message, &signature);
+        let claimed = *signature.r_bytes();
+        point.map_or(Self::Ended(false), |point| Self::R { point, claimed })
+    }
+
+    fn point(&self) -> Option<EdwardsPoint> {
+        match self {
+            Self::Ended(_) => None,
+            Self::R { point, .. } => Some(*point),
+        }
+    }
+}
+
+/// A signature of the right length whose R is not of small order.
+fn strict(signature: &[u8]) -> Result<Signature, SignatureError> {
+    let signature = Signature::from_slice(signature)
+        .map_err(|_| SignatureError::Length { found: signature.len() })?;
+    if SMALL_ORDER.contains(signature.r_bytes()) {
+        return Err(SignatureError::Invalid);
+    }
+    Ok(signature)
 }
 
 /// Signs exactly these bytes with Ed25519 (RFC 8032): 64 bytes, the same for the same key and
@@ -145,6 +236,20 @@ impl PublicKey {
 #[must_use]
 pub fn sign(key: &SigningKey, message: &[u8]) -> [u8; SIGNATURE_BYTES] {
     key.sign(message).to_bytes()
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl Hash for PublicKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
 }
 
 impl Ord for PublicKey {
@@ -235,23 +340,31 @@ mod tests {
         assert_eq!(key.verify(b"message", &signature[..63]), Err(short));
     }
 
-    #[test]
-    fn a_signature_with_its_scalar_moved_by_the_group_order_is_refused() {
-        // S + l signs the same equation; RFC 8032 section 5.1.7 demands S < l. l, little-endian:
+    /// S + l signs the same equation; RFC 8032 section 5.1.7 demands S < l.
+    fn moved_by_the_order(signature: &[u8]) -> Vec<u8> {
+        // l, little-endian.
         let order: [u8; 32] = [
             0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9,
             0xde, 0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
         ];
-        let signing_key = SigningKey::from_bytes(&[1; 32]);
-        let mut signature = sign(&signing_key, b"message");
+        let mut moved = signature.to_vec();
         let mut carry = 0u16;
-        for (byte, add) in signature[32..].iter_mut().zip(order) {
+        for (byte, add) in moved[32..].iter_mut().zip(order) {
             let sum = u16::from(*byte) + u16::from(add) + carry;
             [*byte, _] = sum.to_le_bytes();
             carry = sum >> 8;
         }
-        let verdict = PublicKey::of(&signing_key).verify(b"message", &signature);
-        assert_eq!(verdict, Err(SignatureError::Invalid));
+        moved
+    }
+
+    #[test]
+    fn a_signature_with_its_scalar_moved_by_the_group_order_is_refused() {
+        let signing_key = SigningKey::from_bytes(&[1; 32]);
+        let moved = moved_by_the_order(&sign(&signing_key, b"message"));
+        let key = PublicKey::of(&signing_key);
+        for key in [key.prepared(), key] {
+            assert_eq!(key.verify(b"message", &moved), Err(SignatureError::Invalid));
+        }
     }
 
     #[test]
@@ -265,36 +378,69 @@ mod tests {
     }
 
     /// For every R of small order, S is worked out so that the equation holds without the checks of a strict
-    /// verification. Ours says what `verify_strict` says, to these and to ordinary signatures, whole and altered.
+    /// verification, under a key of prime order and under one with a part of order 8. Ours says what `verify_strict` says,
+    /// prepared or not, to these and to ordinary signatures: whole, with any bit turned, with S moved by the group's order.
     #[test]
     fn it_is_as_strict_as_a_strict_verification() {
         use curve25519_dalek::Scalar;
+        use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT, EIGHT_TORSION};
         use sha2::{Digest as _, Sha512};
 
-        let signing_key = SigningKey::from_bytes(&[3; 32]);
-        let (key, strict) = (PublicKey::of(&signing_key), signing_key.verifying_key());
-        let secret = signing_key.to_scalar();
-        let (mut lenient, mut accepted) = (0, 0);
-        for message in 0..400_u32 {
-            let message = message.to_be_bytes();
-            let small = SMALL_ORDER.map(|r| {
-                let hash = Sha512::new().chain_update(r).chain_update(key.as_bytes());
-                let hash: [u8; 64] = hash.chain_update(message).finalize().into();
-                let s = Scalar::from_bytes_mod_order_wide(&hash) * secret;
-                [r, s.to_bytes()].concat()
-            });
-            let good = sign(&signing_key, &message).to_vec();
-            let mut altered = good.clone();
-            altered[7] ^= 1;
-            for signature in small.into_iter().chain([good, altered]) {
-                let parsed = Signature::from_slice(&signature).unwrap();
-                let ours = key.verify(&message, &signature).is_ok();
-                assert_eq!(ours, strict.verify_strict(&message, &parsed).is_ok(), "{signature:?}");
-                lenient += usize::from(strict.verify(&message, &parsed).is_ok());
-                accepted += usize::from(ours);
+        let hash = |r: &[u8], key: &PublicKey, message: &[u8]| {
+            let hash = Sha512::new().chain_update(r).chain_update(key.as_bytes());
+            let hash: [u8; 64] = hash.chain_update(message).finalize().into();
+            Scalar::from_bytes_mod_order_wide(&hash)
+        };
+        let secret = SigningKey::from_bytes(&[3; 32]).to_scalar();
+        let key_of = |point: EdwardsPoint| {
+            PublicKey::from_bytes(point.compress().as_bytes()).expect("not of small order itself")
+        };
+        let clean = key_of(ED25519_BASEPOINT_POINT * secret);
+        let mixed = key_of(ED25519_BASEPOINT_POINT * secret + EIGHT_TORSION[1]);
+        for key in [clean, mixed] {
+            let (strict, prepared) = (key.key, key.prepared());
+            assert!(prepared.is_prepared() && !key.is_prepared() && prepared == key);
+            let (mut lenient, mut accepted, mut asked) = (0, 0, 0);
+            for number in 0..400_u32 {
+                let message = number.to_be_bytes();
+                // S = r + k·a, as a signer does, for an R with or without a part of small order.
+                let nonce = Scalar::from(u64::from(number) + 7);
+                let point = ED25519_BASEPOINT_POINT * nonce;
+                let shifted = EIGHT_TORSION.map(|small| (point + small).compress().to_bytes());
+                let shifted = shifted.map(|r| (r, nonce));
+                let small = SMALL_ORDER.map(|r| (r, Scalar::ZERO));
+                let mut signatures: Vec<Vec<u8>> = shifted
+                    .into_iter()
+                    .chain(small)
+                    .map(|(r, nonce)| {
+                        let s = nonce + hash(&r, &key, &message) * secret;
+                        [r, s.to_bytes()].concat()
+                    })
+                    .collect();
+                let bit = usize::try_from(number).unwrap() % 512;
+                let mut turned = signatures[0].clone();
+                turned[bit / 8] ^= 1 << (bit % 8);
+                signatures.extend([turned, moved_by_the_order(&signatures[0])]);
+                let claims = signatures.iter().flat_map(|signature| {
+                    [&key, &prepared].map(|key| Claim { key, message: &message, signature })
+                });
+                let each = verify_each(&claims.collect::<Vec<_>>());
+                for (signature, each) in signatures.iter().zip(each.chunks(2)) {
+                    let parsed = Signature::from_slice(signature).unwrap();
+                    let known = strict.verify_strict(&message, &parsed).is_ok();
+                    for (ours, each) in [&key, &prepared].into_iter().zip(each) {
+                        let ours = ours.verify(&message, signature).is_ok();
+                        assert_eq!([ours, *each], [known; 2], "{signature:02x?}");
+                    }
+                    asked += 1;
+                    lenient += usize::from(strict.verify(&message, &parsed).is_ok());
+                    accepted += usize::from(known);
+                }
             }
+            assert_eq!(asked, 400 * 18);
+            // Under the mixed key by chance: where the small part of R is what k makes of that of the key.
+            assert!((300..500).contains(&accepted), "{accepted}");
+            assert!(lenient > accepted + 300, "some pass where nothing is strict: {lenient}");
         }
-        assert_eq!(accepted, 400);
-        assert!(lenient > 700, "the crafted ones pass where nothing is strict: {lenient}");
     }
 }

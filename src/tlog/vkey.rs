@@ -222,6 +222,12 @@ impl VerifierKey {
         &self.key
     }
 
+    /// The same key, made ready for many signatures: see [`PublicKey::prepared`].
+    #[must_use]
+    pub fn prepared(&self) -> Self {
+        Self { key: self.key.prepared(), ..self.clone() }
+    }
+
     /// The id under which the key's signatures stand in a note.
     #[must_use]
     pub const fn id(&self) -> KeyId {

@@ -16,6 +16,7 @@ mod flips;
 mod forge;
 mod honest;
 mod insider;
+mod many;
 mod tally;
 mod tamper;
 

@@ -245,7 +245,7 @@ fn own_keys(files: &Files, ledger: &Path) -> Result<Vec<VerifierKey>, CliError> 
             let (path, index) = (ledger.display(), row.index);
             CliError::Data(format!("{path}: entry {index}: {error}; run `vialedger verify`"))
         })?;
-        keys.extend(ledger_key(&entry));
+        keys.extend(ledger_key(&entry.request));
     }
     Ok(keys)
 }

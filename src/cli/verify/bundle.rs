@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Examined, VerifyArgs, cosigned};
 use crate::audit::{
     Anchor, CheckpointRow, EntryRow, EvidenceError, Fault, Finding, IdentityProof, IdentityReport,
-    Options, Plan, Registrations, Report, Verdict, examine,
+    Options, Plan, Registrations, Report, Verdict, examine, on_the_pool,
 };
 use crate::bundle::{BundleReport, Checker, Header, Line, MAX_LINE_BYTES, is_head};
 use crate::cli::Desk;
@@ -142,6 +142,15 @@ fn audit(
     let size = found.checkpoint.as_ref().map_or(0, Checkpoint::size);
     let note = found.note.as_ref().map(ToString::to_string).unwrap_or_default();
     let row = CheckpointRow { size, note: note.into() };
+    on_the_pool(|| audit_rows(path, options, row, explain))
+}
+
+fn audit_rows(
+    path: &Path,
+    options: &Options,
+    row: CheckpointRow,
+    explain: Option<u64>,
+) -> Result<Examined, CliError> {
     let rows = lines(path)?.filter_map(|line| match line {
         Ok((line, _)) => match Line::parse(&line)? {
             Line::Entry(entry) => {

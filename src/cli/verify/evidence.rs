@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::audit::{
     Audited, CheckpointRow, EntryRow, EvidenceError, Examined, Fault, Finding, Options, Plan,
-    Verdict, examine,
+    Verdict, examine, on_the_pool,
 };
 use crate::cli::error::CliError;
 use crate::cli::files::{Files, read_error};
@@ -15,6 +15,10 @@ use super::progress_bar;
 
 /// Audits a ledger's files with nothing but what the auditor brings along.
 pub(super) fn judge(ledger: &Path, options: &Options, plan: Plan) -> Result<Examined, CliError> {
+    on_the_pool(|| judge_files(ledger, options, plan))
+}
+
+fn judge_files(ledger: &Path, options: &Options, plan: Plan) -> Result<Examined, CliError> {
     match Files::open(ledger)? {
         Files::Database(evidence) => {
             let (last, since) = reach(&plan);
