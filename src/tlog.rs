@@ -63,7 +63,9 @@ pub use policy::{
     PolicyReport,
 };
 pub use proof::{MAX_EXTRA_BYTES, MAX_TLOG_PROOF_BYTES, TlogProof, TlogProofError};
-pub use split_view::{Divergence, MAX_SPLIT_VIEW_BYTES, SplitView, SplitViewError, divergence};
+pub use split_view::{
+    Divergence, MAX_SPLIT_VIEW_BYTES, SplitView, SplitViewError, divergence, from_the_first_entry,
+};
 pub use submission::{MAX_SUBMISSION_BYTES, Submission, SubmissionError};
 pub use tile::{TILE_HASHES, TileKind, TilePath, TilePathError, tile_counts, tile_paths};
 pub use tree::{FullTile, MissingTile, ProofError, RestoreError, Tree, no_tiles};

@@ -15,7 +15,7 @@ use crate::ledger::Receipt;
 use crate::pb::v1;
 use crate::tlog::{
     Checkpoint, CheckpointError, Divergence, Gap, Hash, Known, NoteError, SignedNote, SplitView,
-    divergence, root_before_last, verify_consistency,
+    divergence, from_the_first_entry, root_before_last, verify_consistency,
 };
 
 /// How often a checkpoint is compared with what others on this device have remembered meanwhile. Each of them has compared
@@ -227,26 +227,39 @@ impl Client {
         let said = if said.is_empty() { why.to_string() } else { said };
         let notes = if old == seen.checkpoint() { [seen, shown] } else { [shown, seen] };
         let [kept, other] = notes.map(|known| known.note().clone());
+        let split = SplitView::new(kept, other, proof);
         // Signed by two keys, they are no proof to whoever has one of them: an audit, which follows rotations, decides.
-        let mut found = if another_key { None } else { divergence(old, new, &proof) };
-        let mut split = SplitView::new(kept, other, proof);
-        if found.is_none()
-            && !another_key
-            && let Some(own) = self.checkpoint_of(old.size()).await
-        {
-            // Where its proof shows nothing, as at powers of two, its own checkpoint of that size may.
-            found = divergence(old, own.checkpoint(), &[]);
-            if found.is_some() {
-                split = SplitView::new(split.kept().clone(), own.note().clone(), Vec::new());
-            }
-        }
-        let proves = if found.is_some() { Proves::SplitView } else { Proves::Nothing };
-        let evidence = memory.keep_evidence(&self.ledger, proves, &split, &said)?;
-        let fault = match found {
-            Some(found) => HistoryFault::Split { found, evidence },
-            None => HistoryFault::Unproven { old: old.size(), new: new.size(), said, evidence },
+        let proved = if another_key { None } else { self.proved(old, new, &split).await };
+        let keep = |proves, split| memory.keep_evidence(&self.ledger, proves, split, &said);
+        let fault = if let Some((found, split)) = proved {
+            HistoryFault::Split { found, evidence: keep(Proves::SplitView, &split)? }
+        } else {
+            let evidence = keep(Proves::Nothing, &split)?;
+            HistoryFault::Unproven { old: old.size(), new: new.size(), said, evidence }
         };
         Err(self.with_key(seen, fault).into())
+    }
+
+    /// How two checkpoints contradict each other, with what shows it to anybody: the server's proof or, where that shows
+    /// nothing, as at powers of two, what else it shows.
+    async fn proved(
+        &self,
+        old: &Checkpoint,
+        new: &Checkpoint,
+        split: &SplitView,
+    ) -> Option<(Divergence, SplitView)> {
+        if let Some(found) = divergence(old, new, split.proof()) {
+            return Some((found, split.clone()));
+        }
+        let kept = split.kept().clone();
+        if let Some(own) = self.checkpoint_of(old.size()).await
+            && let Some(found) = divergence(old, own.checkpoint(), &[])
+        {
+            return Some((found, SplitView::new(kept, own.note().clone(), Vec::new())));
+        }
+        let hashes = self.beginning(old.size(), new.size()).await?;
+        let found = divergence(old, new, &hashes)?;
+        Some((found, SplitView::new(kept, split.other().clone(), hashes)))
     }
 
     /// The server's proof between two sizes, or what it said instead.
@@ -272,6 +285,19 @@ impl Client {
         let answer = self.ask(v1::GetCheckpointRequest { size: Some(size) }).await.ok()?;
         let note = SignedNote::parse(answer.checkpoint.as_bytes()).ok()?;
         Known::new(self.server.as_str(), note, &self.ledger).ok()
+    }
+
+    /// What the server's larger tree begins with, up to a size that is a power of two, if it shows that.
+    async fn beginning(&self, size: u64, larger: u64) -> Option<Vec<Hash>> {
+        if !size.is_power_of_two() {
+            return None;
+        }
+        let asked = v1::GetInclusionProofRequest { index: 0, size: Some(larger) };
+        let answer = self.ask(asked).await.ok()?;
+        let leaf = Hash::try_from(answer.leaf_hash.as_slice()).ok()?;
+        let path: Result<Vec<_>, _> =
+            answer.path.iter().map(|hash| Hash::try_from(hash.as_slice())).collect();
+        from_the_first_entry(size, leaf, &path.ok()?)
     }
 
     fn behind(

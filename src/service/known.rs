@@ -7,7 +7,7 @@
 use super::queue::WriteStatus;
 use crate::durable;
 use crate::store::{HeadFile, LedgerFolder, Loaded, Reader, StoreError, ledger_keys};
-use crate::tlog::{Gap, Known, ProofError, SignedNote, SplitView, Standing, VerifierKey};
+use crate::tlog::{Gap, Hash, Known, ProofError, SignedNote, SplitView, Standing, VerifierKey};
 
 /// Compares a ledger that was loaded with the head file and with what else is known: whether it may be written to, and
 /// if not, why not. Every key that the ledger has had may have signed what is known: a checkpoint outlives its key.
@@ -36,8 +36,8 @@ pub(super) fn compare(
                 behind = Some((gap, known));
             }
             Standing::Extends | Standing::Behind(_) => {}
-            Standing::Forked { size, .. } => {
-                let why = forked(reader, loaded, folder, known, size, &keys)?;
+            Standing::Forked { size, found, .. } => {
+                let why = forked(reader, loaded, folder, known, (size, found), &keys)?;
                 return Ok(WriteStatus::EvidenceBad(why));
             }
         }
@@ -54,10 +54,10 @@ fn forked(
     loaded: &Loaded,
     folder: &LedgerFolder,
     known: &Known,
-    size: u64,
+    (size, root): (u64, Hash),
     keys: &[VerifierKey],
 ) -> Result<String, StoreError> {
-    let split = split_view(reader, loaded, known, size)?;
+    let split = split_view(reader, loaded, known, (size, root))?;
     let path = folder.split_view(size);
     let kept = durable::replace(&path, split.to_string().as_bytes());
     kept.map_err(|source| StoreError::Io { path: path.clone(), source })?;
@@ -79,7 +79,7 @@ fn split_view(
     reader: &Reader,
     loaded: &Loaded,
     known: &Known,
-    size: u64,
+    (size, root): (u64, Hash),
 ) -> Result<SplitView, StoreError> {
     if let Some(own) = reader.checkpoint_at(size)?
         && let Ok(own) = SignedNote::parse(own.as_bytes())
@@ -87,10 +87,14 @@ fn split_view(
         return Ok(SplitView::new(known.note().clone(), own, Vec::new()));
     }
     let tiles = |level, number| reader.tile(level, number);
-    let proof = loaded
+    let mut proof = loaded
         .tree
         .consistency_proof(size, loaded.tree.size(), tiles)
         .map_err(|error| unproven(&error))?;
+    if size.is_power_of_two() {
+        // That root stands in no consistency proof.
+        proof.insert(0, root);
+    }
     Ok(SplitView::new(known.note().clone(), loaded.checkpoint.clone(), proof))
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::hash::Hash;
+use super::hash::{Hash, node_hash};
 use super::note::{NoteError, SignedNote};
 use super::verify::{MAX_PROOF_HASHES, VerifyError, verify_consistency};
 use super::vkey::VerifierKey;
@@ -14,7 +14,7 @@ pub const MAX_SPLIT_VIEW_BYTES: usize = 64 * 1024;
 /// The first line of the file.
 const HEADER: &str = "vialedger-split-view@v1";
 
-/// Two checkpoints of one log, and the consistency proof that came with the second.
+/// Two checkpoints of one log, and the consistency proof that came with the second; see [`divergence`] for its form.
 ///
 /// Its text (`to_string`) is a file that proves itself to anybody who has the log's verifier key:
 /// a header line, the proof's hashes one a line, and the two signed notes, with an empty line
@@ -152,12 +152,12 @@ impl SplitView {
     }
 }
 
-/// How the second checkpoint contradicts the first, where that can be seen from the two and the
-/// hashes of a consistency proof alone.
+/// How the second checkpoint contradicts the first, where that can be seen from the two and some hashes alone.
 ///
-/// A proof that leads to the *signed* larger root commits to every hash in it. If its older root
-/// then is not the signed smaller one, the larger tree begins with other entries. Where the smaller
-/// size is a power of two, its root stands in no proof, and so no proof can show this.
+/// The hashes are those of a consistency proof. One that leads to the *signed* larger root commits to every hash in it. If
+/// its older root then is not the signed smaller one, the larger tree begins with other entries. Where the smaller size is
+/// a power of two, its root stands in no such proof: then the hashes must begin with the root that the larger tree has
+/// there, as [`from_the_first_entry`] makes them.
 #[must_use]
 pub fn divergence(kept: &Checkpoint, other: &Checkpoint, proof: &[Hash]) -> Option<Divergence> {
     if kept.origin() != other.origin() {
@@ -169,13 +169,26 @@ pub fn divergence(kept: &Checkpoint, other: &Checkpoint, proof: &[Hash]) -> Opti
         return (kept != other).then_some(Divergence::SameSize { size, kept, other });
     }
     let root = other.root();
-    match verify_consistency(size, &kept.root(), larger, &root, proof) {
-        Err(VerifyError::OldRootMismatch { found, .. }) => {
-            verify_consistency(size, &found, larger, &root, proof).ok()?;
-            Some(Divergence::OtherBeginning { size, kept: kept.root(), larger, other: found })
+    let (found, proof) = match verify_consistency(size, &kept.root(), larger, &root, proof) {
+        Err(VerifyError::OldRootMismatch { found, .. }) => (found, proof),
+        Err(_) if size.is_power_of_two() => {
+            proof.split_first().map(|(root, rest)| (*root, rest))?
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    verify_consistency(size, &found, larger, &root, proof).ok()?;
+    let kept = kept.root();
+    (found != kept).then_some(Divergence::OtherBeginning { size, kept, larger, other: found })
+}
+
+/// The hashes that show what a larger tree begins with, up to a size that is a power of two: made from the leaf hash of
+/// its first entry and that entry's inclusion proof in it. None where the size is no power of two or the proof too short.
+#[must_use]
+pub fn from_the_first_entry(size: u64, leaf: Hash, path: &[Hash]) -> Option<Vec<Hash>> {
+    let levels = size.is_power_of_two().then(|| size.trailing_zeros())?;
+    let (below, above) = path.split_at_checked(usize::try_from(levels).ok()?)?;
+    let root = below.iter().fold(leaf, |left, right| node_hash(&left, right));
+    Some([&[root], above].concat())
 }
 
 impl fmt::Display for SplitView {
@@ -233,11 +246,18 @@ mod tests {
                 let split = SplitView::new(signed(&honest), signed(&fork), proof);
                 let read = SplitView::parse(split.to_string().as_bytes()).unwrap();
                 let found = read.verify(signer().verifier_key());
-                if size.is_power_of_two() {
-                    assert_eq!(found, Err(SplitViewError::NoDivergence), "{size} {larger}");
-                } else {
+                if !size.is_power_of_two() {
                     assert_eq!(found.unwrap().name(), "other-beginning", "{size} {larger}");
+                    continue;
                 }
+                assert_eq!(found, Err(SplitViewError::NoDivergence), "{size} {larger}");
+                let first = leaf_hash(if size == 1 { b"fork 0" } else { b"0" });
+                let path = fork.inclusion_proof(0, larger, no_tiles).unwrap();
+                let proof = from_the_first_entry(size, first, &path).unwrap();
+                let split = SplitView::new(signed(&honest), signed(&fork), proof);
+                let read = SplitView::parse(split.to_string().as_bytes()).unwrap();
+                let found = read.verify(signer().verifier_key()).unwrap();
+                assert_eq!(found.name(), "other-beginning", "{size} {larger}");
             }
         }
     }
@@ -250,6 +270,11 @@ mod tests {
                 let (older, newer) = (tree(size, 100), tree(larger, 100));
                 let proof = newer.consistency_proof(size, larger, no_tiles).unwrap();
                 let mut bad = vec![proof.clone(), Vec::new(), vec![leaf_hash(b"x"); 3]];
+                for first in [older.root(), newer.root(), leaf_hash(b"0"), leaf_hash(b"x")] {
+                    bad.push([&[first], proof.as_slice()].concat());
+                }
+                let path = newer.inclusion_proof(0, larger, no_tiles).unwrap();
+                bad.extend(from_the_first_entry(size, leaf_hash(b"0"), &path));
                 for place in 0..proof.len() {
                     let mut flipped = proof.clone();
                     flipped[place] = leaf_hash(b"y");

@@ -54,6 +54,37 @@ fn a_server_that_forks_is_refused_with_a_proof_and_gets_no_act() {
 }
 
 #[test]
+fn a_fork_that_signed_nothing_at_a_power_of_two_is_proved_by_its_first_entry() {
+    let clinic = Clinic::new("ledger.example/unsigned");
+    let fork = clinic.copy("ledger", "fork");
+    clinic.grow(&fork, &["theatre", "pharmacy", "recovery"]);
+    // As where several entries are of one commit: no checkpoint says what the first four are.
+    let database = rusqlite::Connection::open(fork.join("ledger.db")).unwrap();
+    let guard = "SELECT sql FROM sqlite_schema WHERE name = 'checkpoints_never_go'";
+    let guard: String = database.query_row(guard, [], |row| row.get(0)).unwrap();
+    database.execute_batch("DROP TRIGGER checkpoints_never_go").unwrap();
+    assert_eq!(database.execute("DELETE FROM checkpoints WHERE size = 4", []).unwrap(), 1);
+    database.execute_batch(&guard).unwrap();
+    drop(database);
+    let honest = Clinic::serve(&clinic.ledger(), &[]);
+    clinic.create("device", &honest, "ward").expect(0);
+    clinic.create("device", &honest, "store").expect(0);
+    assert_eq!(clinic.checkpoint(&memory_of(&clinic, "device")).size(), 4);
+    honest.stop();
+    let forked = Clinic::serve(&fork, &[]);
+    let error = Clinic::error(clinic.on("device", &forked, &["balances"]), 1);
+    assert_eq!(error["reason"], "SPLIT_VIEW", "{error}");
+    assert_eq!(clinic.proves(error["evidence"].as_str().unwrap()), "other-beginning");
+    forked.stop();
+    // A server that is started on the fork, and knows of the other history, proves it against itself.
+    let known = memory_of(&clinic, "device").to_str().unwrap().to_owned();
+    let server = Clinic::serve(&fork, &["--known-checkpoint", &known]);
+    server.stop();
+    let proof = fork.join("split-view-4.txt").to_str().unwrap().to_owned();
+    assert_eq!(clinic.proves(&proof), "other-beginning");
+}
+
+#[test]
 fn a_server_that_was_put_back_is_told_apart_in_words() {
     let clinic = Clinic::new("ledger.example/older");
     let older = clinic.copy("ledger", "older");
