@@ -17,8 +17,8 @@ use crate::store::LedgerFolder;
 use crate::time::Timestamp;
 use crate::tlog::VerifierKey;
 
-/// Look at a ledger's folder: who holds it, its keys and their permissions, the database, what is derived, its newest
-/// checkpoint, every checkpoint that is known, and the clock. Changes nothing, and a server may be running.
+/// Look at a ledger's folder: who holds it, its keys and their permissions, the room on its disk, the database, what is
+/// derived, its newest checkpoint, every checkpoint that is known, and the clock. Changes nothing, and a server may be running.
 ///
 /// It does not check the entries one by one: `vialedger verify` does, and this says nothing about what they mean.
 ///

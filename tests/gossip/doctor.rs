@@ -40,6 +40,8 @@ fn each_ailment_is_named_with_what_to_do() {
     let ledger = clinic.ledger();
     expect(&clinic, &ledger, &[], "known checkpoints", "ok", "nothing is missing up to entry 3");
 
+    expect(&clinic, &ledger, &[], "disk", "ok", "MiB free");
+
     let server = Clinic::serve(&ledger, &[]);
     expect(&clinic, &ledger, &[], "server", "ok", "process");
     clinic.create("device", &server, "more").expect(0);

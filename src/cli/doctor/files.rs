@@ -8,11 +8,20 @@ use crate::key::{IdentityKey, Key, KeyError};
 use crate::service::{OpenError, verifier_key};
 use crate::tlog::VerifierKey;
 
+const MIB: u64 = 1024 * 1024;
+
+/// Less free bytes than this, and a busy day may fill the disk: SQLite's log alone grows to half of it.
+const LITTLE_ROOM: u64 = 64 * MIB;
+
+/// Less free bytes than this need a look; some hundred thousand entries.
+const ROOM: u64 = 256 * MIB;
+
 /// What is looked at before the database is opened.
 pub(super) fn checks(patient: &Patient<'_>, given: bool) -> Vec<Check> {
     let mut checks = vec![folder(patient), lock(patient), trust(patient, given)];
     checks.push(signing_key(patient));
     checks.push(identities(patient));
+    checks.extend(disk(patient));
     checks
 }
 
@@ -54,6 +63,43 @@ fn others(path: &Path) -> Option<u32> {
 #[cfg(not(unix))]
 fn others(_path: &Path) -> Option<u32> {
     None
+}
+
+/// How much room is left. Nothing is said of a folder that is not there, nor where the system does not tell.
+fn disk(patient: &Patient<'_>) -> Option<Check> {
+    let free = free_bytes(patient.folder.root())?;
+    let ledger = std::fs::metadata(patient.folder.database()).map_or(0, |meta| meta.len());
+    Some(room(free, ledger))
+}
+
+#[cfg(unix)]
+fn free_bytes(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+#[cfg(not(unix))]
+fn free_bytes(_path: &Path) -> Option<u64> {
+    None
+}
+
+/// What so many free bytes mean to a ledger of so many.
+fn room(free: u64, ledger: u64) -> Check {
+    const NAME: &str = "disk";
+    let found = format!("{} MiB free, and the ledger has {}", free / MIB, ledger.div_ceil(MIB));
+    let full = "where there is no room, an act is refused as a whole and what is recorded stays";
+    if free < LITTLE_ROOM {
+        Check::bad(NAME, format!("{found}: make room now; {full}"))
+    } else if free < ROOM.max(ledger) {
+        Check::warn(
+            NAME,
+            format!(
+                "{found}: make room soon, a backup or a rebuild takes as much as the ledger; {full}"
+            ),
+        )
+    } else {
+        Check::ok(NAME, found)
+    }
 }
 
 fn lock(patient: &Patient<'_>) -> Check {
@@ -128,5 +174,30 @@ fn identities(patient: &Patient<'_>) -> Check {
         ),
         Err(KeyError::IdentityKeyMissing { .. }) => Check::ok(NAME, "none"),
         Err(error) => Check::bad(NAME, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::State;
+
+    #[test]
+    fn a_disk_is_to_have_room_for_the_ledger_once_more() {
+        let table = [
+            (2_000 * MIB, 7, State::Ok),
+            (256 * MIB, 256 * MIB, State::Ok),
+            (256 * MIB, 256 * MIB + 1, State::Warn),
+            (256 * MIB - 1, 7, State::Warn),
+            (64 * MIB, 7, State::Warn),
+            (64 * MIB - 1, 7, State::Bad),
+            (0, 0, State::Bad),
+        ];
+        for (free, ledger, state) in table {
+            let check = room(free, ledger);
+            assert_eq!(check.state, state, "{}", check.found);
+        }
+        let said = room(70 * MIB + 9, 3 * MIB + 1).found;
+        assert!(said.starts_with("70 MiB free, and the ledger has 4: make room soon"), "{said}");
     }
 }
