@@ -6,8 +6,8 @@
 It stands beside verify_ledger.py, which it uses for what a bundle has in common with a ledger. Checked are: the counts and
 the hash at the end; the signed note (C2SP); of each entry its inclusion (RFC 9162), its place, its time, the leaf hash of
 the one before where that is inside, the person's signature, and that an entry inside enrolled the key and none before
-revoked it. Where the ledger's own key was rotated it gives no verdict. NOT_CHECKED says what is not. Statuses and report
-are those of verify_ledger.py.
+revoked it. Where the ledger's own key was rotated, each was handed on by the one before, any of them may be given, and the
+last signed the checkpoint. NOT_CHECKED says what is not. Statuses and report are those of verify_ledger.py.
 """
 import base64, hashlib, json, pathlib, sys, types  # noqa: E401
 
@@ -15,6 +15,8 @@ import verify_ledger
 from verify_ledger import Bad, LEDGER_ACTS, NOT_CHECKED, People, REQUESTS, ROTATION, Tree
 from verify_ledger import VerifierKey, pae, parse, signed, unbase64
 
+FIRST = "vialedger.v1.InitializeLedgerRequest"
+NAMES = {FIRST: 3, ROTATION: 6}  # the requests that name a key of the ledger's, and the field where they do
 BUNDLE_NOT_CHECKED = "; of a bundle also: balances, and whether anything was left out"
 
 def included(leaf, index, size, path):
@@ -69,10 +71,12 @@ class Bundle:
         if head["version"] != 1:
             raise ValueError(f"bundle version {head['version']}: this program reads version 1")
         entries = (parse(unbase64(line["entry"])) for kind, line in self.lines if kind == "entry")
-        if any(entry and entry.type == ROTATION for entry in entries):
-            raise ValueError("the ledger's key was rotated, which this program follows in a whole ledger only")
+        naming = [(entry, NAMES[entry.type]) for entry in entries if entry and entry.type in NAMES]
         try:
-            size, self.root = self.vkey.checkpoint(self.lines[1][1].encode())
+            keys = [VerifierKey(entry.request.text(field)) for entry, field in naming] or [self.vkey]
+            if self.vkey.line not in [key.line for key in keys]:
+                raise Bad(None, "fork", f"the ledger of {self.vkey.line}", f"that of {keys[0].line}")
+            self.ledger, (size, self.root) = keys[0], keys[-1].checkpoint(self.lines[1][1].encode())
         except ValueError as error:
             raise Bad(None, "checkpoint-mismatch", "a checkpoint signed by the ledger's key", str(error)) from None
         if [head["origin"], head["size"], head["root"]] != [self.vkey.name, size, self.root]:
@@ -104,11 +108,12 @@ class Bundle:
             root = self.root if whole else included(entry.leaf, index, size, line["proof"])
         except ValueError as error:
             root = str(error)
-        first = entry.type == "vialedger.v1.InitializeLedgerRequest"
-        named = entry.request.text(3) if first else self.vkey.line
+        first, rotates = entry.type == FIRST, entry.type == ROTATION
+        said = entry.request.text(5 if rotates else 3) if first or rotates else self.ledger.line
+        then = VerifierKey(entry.request.text(6)) if rotates else self.ledger
         valid = first and entry.key == entry.request.message(5).message(4).get(1) or self.people.keys.get(entry.key)
         if LEDGER_ACTS.fullmatch(entry.type):
-            valid = entry.key == self.vkey.key or None
+            valid = entry.key == self.ledger.key or (False if entry.key in self.people.retired else None)
         gap = run and line["selected"] and self.entries and index != self.selected + 1
         for holds, fault, expected, found in (
                 (not before or index > before[0], "reordered", "an entry after the one before", f"entry {index}"),
@@ -117,7 +122,8 @@ class Bundle:
                 (entry.index == index, "reordered", f"entry {index}", f"entry {entry.index}"),
                 (entry.version == 1 and entry.rules in (1, 2, 3) and entry.type in REQUESTS, "unknown-version",
                  "format 1, rules 1 to 3 and a request that is known", entry.type),
-                (entry.ledger == self.vkey.name and named == self.vkey.line, "fork", self.vkey.line, named),
+                (entry.ledger == then.name == self.vkey.name, "fork", self.vkey.name, f"{entry.ledger}, {then.name}"),
+                (said == self.ledger.line, "fork", f"the ledger of {self.ledger.line}", said),
                 (before or first, "missing", "entry 0, which names the ledger's key", f"entry {index}"),
                 (not before or before[0] + 1 != index or entry.previous == before[1], "edited", "a chained entry", "no"),
                 (not before or entry.time > before[2], "time-reversed", "a later time", entry.time),
@@ -130,6 +136,8 @@ class Bundle:
         # Approvals of what is not about people have their proposals elsewhere.
         if entry.type != "vialedger.v1.ApproveRequest" or entry.request.text(5) in self.people.pending:
             self.people.apply(entry)
+        if rotates:
+            self.people.retired, self.ledger = {*self.people.retired, self.ledger.key}, then
         self.last = (index, entry.leaf, entry.time)
         self.selected = index if line["selected"] else getattr(self, "selected", index)
         self.entries, self.keys = self.entries + line["selected"], self.keys + (not line["selected"])

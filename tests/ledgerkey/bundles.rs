@@ -4,9 +4,9 @@ use vialedger::audit::{Fault, Verdict};
 use vialedger::bundle::{
     BundleReport, Checker, EntryLine, Header, Line, Picked, Picker, Selection, VERSION, Writer,
 };
-use vialedger::tlog::{Tree, VerifierKey, leaf_hash, no_tiles};
+use vialedger::tlog::{NoteSigner, SignedNote, Tree, VerifierKey, leaf_hash, no_tiles};
 
-use crate::support::{Clinic, ORIGIN, key_of, vkey_of};
+use crate::support::{Clinic, FIRST_KEY, ORIGIN, key_of, vkey_of};
 
 /// A bundle of what Ada did, put together here: a process that is begun would hold the locks of the other tests' ledgers
 /// for a moment.
@@ -51,6 +51,21 @@ fn written(lines: &[Line]) -> Vec<Vec<u8>> {
     all.iter().map(|line| line.strip_suffix(b"\n").unwrap().to_vec()).collect()
 }
 
+/// What `verify_bundle.py` says of it: the status, and the report.
+fn second_opinion(lines: &[Vec<u8>], key: &VerifierKey) -> (i32, serde_json::Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bundle.jsonl");
+    let text = lines.iter().flat_map(|line| [line.as_slice(), b"\n"]).collect::<Vec<_>>().concat();
+    std::fs::write(&file, text).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/verify_bundle.py");
+    let output = std::process::Command::new(crate::python::python())
+        .args([script, file.to_str().unwrap(), "--vkey", &key.to_string(), "--json"])
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .unwrap();
+    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
 fn checked<'l>(key: &VerifierKey, lines: impl IntoIterator<Item = &'l Vec<u8>>) -> BundleReport {
     let mut checker = Checker::new(key);
     for line in lines {
@@ -71,9 +86,16 @@ async fn a_bundle_is_believed_under_each_of_the_ledgers_keys_and_under_no_other(
         let report = checked(key, &lines);
         assert_eq!(report.verdict, Verdict::Good, "{report:?}");
         assert_eq!((report.entries, report.keys, report.ledger_keys.len()), (5, 1, 2));
+        let (status, told) = second_opinion(&lines, key);
+        assert_eq!((status, &told["verdict"]), (0, &"good".into()), "{told}");
     }
     let fault = |report: BundleReport| report.finding.map(|finding| finding.fault);
-    assert_eq!(fault(checked(&vkey_of(&key_of("mallory")), &lines)), Some(Fault::Fork));
+    let both = |lines: &[Vec<u8>], key: &VerifierKey, expected: Fault| {
+        assert_eq!(fault(checked(key, lines)), Some(expected));
+        let (status, told) = second_opinion(lines, key);
+        assert_eq!((status, &told["fault"]), (1, &expected.name().into()), "{told}");
+    };
+    both(&lines, &vkey_of(&key_of("mallory")), Fault::Fork);
 
     // Without the rotation nobody says that the key which signed the checkpoint is the ledger's.
     let kept = lines.iter().filter_map(|line| match Line::parse(line).unwrap() {
@@ -83,6 +105,19 @@ async fn a_bundle_is_believed_under_each_of_the_ledgers_keys_and_under_no_other(
         line => Some(line),
     });
     let without = written(&kept.collect::<Vec<_>>());
-    assert_eq!(fault(checked(&old, &without)), Some(Fault::CheckpointMismatch));
-    assert_eq!(fault(checked(&clinic.vkey(), &without)), Some(Fault::Fork));
+    both(&without, &old, Fault::CheckpointMismatch);
+    both(&without, &clinic.vkey(), Fault::Fork);
+
+    // The key that was replaced goes on: it signs the checkpoint over the entries after the rotation.
+    let stolen = NoteSigner::new(ORIGIN.parse().unwrap(), key_of(FIRST_KEY));
+    let resigned = lines.iter().filter_map(|line| match Line::parse(line).unwrap() {
+        Line::Checkpoint(note) => {
+            let note = SignedNote::parse(note.as_bytes()).unwrap();
+            Some(Line::Checkpoint(stolen.sign(note.text()).unwrap().to_string()))
+        }
+        Line::End(_) => None,
+        line => Some(line),
+    });
+    let resigned = written(&resigned.collect::<Vec<_>>());
+    both(&resigned, &old, Fault::CheckpointMismatch);
 }
