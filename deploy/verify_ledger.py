@@ -3,14 +3,12 @@
 
     python3 verify_ledger.py ledger.db --vkey ledger.vkey --checkpoint kept-elsewhere.receipt
 
-Written from the formats and the protos, with no code of `vialedger verify`: a mistake in one shows. Checked: rows
-without a gap; bytes, index, ledger, time and previous leaf hash of each entry; root (RFC 6962) and signed note (C2SP)
-of every checkpoint; each person's signature over the stored request (DSSE), by a key that was valid then; request ids
-used once; for every vial that content = administered + wasted + in the container + in hands, moved by what the entry
-says. NOT_CHECKED is what needs the rules. Status 0: all good. 1: bad evidence. 2: no verdict. Trust ends at the last
-checkpoint."""
-import argparse, base64, fractions, hashlib, json, pathlib, re, sqlite3, sys, types  # noqa: E401
-
+Written from the formats and the protos, with no code of `vialedger verify`. Checked are: rows without a gap; bytes,
+index, ledger, time and previous leaf hash of each entry; root (RFC 6962) and signed note (C2SP) of every checkpoint; each
+person's signature over the stored request (DSSE), by a key that was valid then; request ids used once; for every vial that
+content = administered + wasted + in the container + in hands, moved by what the entry says. NOT_CHECKED is what needs the
+rules. Status 0: all good. 1: bad evidence. 2: no verdict. Trust ends at the last checkpoint."""
+import argparse, base64, contextlib, fractions, hashlib, json, pathlib, re, sqlite3, sys, types  # noqa: E401
 NOT_CHECKED = ("whether doses, refusals and flags are what the rules make of the requests; roles, witnesses, limits; "
                "states of vials; second persons; that new keys were held; whether what people say is true")
 REQUESTS = {f"vialedger.v1.{name}Request" for name in (
@@ -25,7 +23,6 @@ DISPENSED, ADMINISTERED, WASTED, WITNESSED, RETURNED, REFUSED, QUARANTINED = 7, 
 EMPTY = hashlib.sha256(b"").digest()  # root of no entries, and what stands before the first
 class Bad(Exception):
     """The evidence is bad. Arguments: first bad index, kind of fault, what was expected, what was found."""
-
 # ---- Protobuf, as much of it as is needed: https://protobuf.dev/programming-guides/encoding --------------------------
 def varint(data, at):
     end = next((i for i in range(at, min(at + 10, len(data))) if data[i] < 0x80), None)
@@ -75,7 +72,6 @@ def parse(data):
     good = [len(entry.previous), len(entry.key), len(entry.signature)] == [32, 32, 64] and (
         order == sorted({*order} & {*range(12)}) and nanos < 10**9 and nanos % 1000 == 0)
     return entry if good or entry.version != 1 else None
-
 # ---- Ed25519, RFC 6962 trees, C2SP signed notes ----------------------------------------------------------------------
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
@@ -97,13 +93,14 @@ def pae(kind, body):  # DSSE's pre-authentication encoding
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(body), body)
 class Tree:
     """An RFC 6962 tree that grows: its size, and its full subtrees from left to right."""
-    def __init__(self):
-        self.size, self.full = 0, []
+    def __init__(self, size=0, full=()):
+        self.size, self.full = size, [*full]
     def push(self, leaf):
         self.size += 1
         for _ in range((self.size & -self.size).bit_length() - 1):
             leaf = hashlib.sha256(b"\1" + self.full.pop() + leaf).digest()
         self.full.append(leaf)
+        return self
     def root(self):
         root = self.full[-1] if self.full else EMPTY
         for left in self.full[-2::-1]:
@@ -141,7 +138,9 @@ class VerifierKey:
         if not lines or lines[1] != self.name or len(unbase64(lines[3])) != 32:
             raise ValueError("not a checkpoint of this ledger")
         return int(lines[2]), lines[3]
-
+def named(request, field):  # the ledger's key that a request names, if what stands there is one
+    with contextlib.suppress(ValueError):
+        return VerifierKey(request.text(field))
 # ---- Who may sign, and where every millilitre is ---------------------------------------------------------------------
 class People:
     """Keys, as the entries enrol and revoke them: by one person alone, or put forward and approved."""
@@ -220,7 +219,6 @@ class Vials:
             if new != want or total != content[0] or unit not in ("", content[1]):
                 raise ValueError(name + "".join(f", {part} {float(new[part][0]):g} {new[part][1]}" for part in new))
             self.balances[name] = new
-
 # ---- The audit -------------------------------------------------------------------------------------------------------
 class Audit:
     """Reads a ledger entry by entry. The counters say how far it came when it raises."""
@@ -231,21 +229,22 @@ class Audit:
         self.leaves, self.ids, self.time, self.named, self.last = set(), set(), (-1 << 64, 0), None, EMPTY
         # The ledger's own key so far: entry 0's where a rotation leads from it to the given one, or else that one.
         naming = (parse(data) for _, data in self.rows(f"WHERE instr(entry, x'{vkey.line.encode().hex()}')"))
-        led = any(entry and entry.type == ROTATION and entry.request.text(6) == vkey.line for entry in naming)
+        led = any(entry and entry.type == ROTATION and entry.request.fields.get(6) == [vkey.line.encode()] for entry in naming)
         first = [parse(data) for _, data in self.rows("ORDER BY idx LIMIT 1") if led]
-        self.key, self.next = VerifierKey(first[0].request.text(3)) if first and first[0] else vkey, None
+        self.key, self.next = first and first[0] and named(first[0].request, 3) or vkey, None
     def run(self):
         rows, notes = self.rows("ORDER BY idx"), self.database.execute(
             "SELECT ifnull(CAST(size AS INTEGER), 0), ifnull(CAST(note AS BLOB), x'') FROM checkpoints ORDER BY 1")
         row, note = next(rows, None), next(notes, None)
         while row:
             index, entry, row = self.entries, self.place(*row), next(rows, None)
+            before = Tree(self.tree.size, self.tree.full)
             self.tree.push(entry.leaf)
             self.leaves.add(entry.leaf)
             self.last = entry.leaf
-            named = entry.request.fields.get(3) if index == 0 else None
-            self.named = named[-1].decode(errors="replace") if named and isinstance(named[-1], bytes) else self.named
-            self.next = VerifierKey(entry.request.text(6)) if entry.type == ROTATION else None  # then both sign
+            says = entry.request.fields.get(3) if index == 0 else None
+            self.named = says[-1].decode(errors="replace") if says and isinstance(says[-1], bytes) else self.named
+            self.next = named(entry.request, 6) if entry.type == ROTATION else None  # then both sign
             after = parse(row[1]) if row and row[0] == index + 1 else None
             fits = after.previous == entry.leaf if after and after.index == index + 1 else None  # None: not there
             while note and note[0] <= index + 1:
@@ -253,7 +252,9 @@ class Audit:
                 note = next(notes, None)
             if fits is False and self.trusted <= index:  # the next one is at fault where the one after it says so too
                 beyond = [parse(data) for _, data in self.rows(f"WHERE idx = {index + 2}")]
-                if all(third and third.index == index + 2 and third.previous == after.leaf for third in beyond):
+                claimed = before.push(after.previous).push(after.leaf).root()  # of the last two, the signed root tells
+                told = beyond or note and note[0] == index + 2 and claimed.encode() in note[1]
+                if told and all(third and third.index == index + 2 and third.previous == after.leaf for third in beyond):
                     raise Bad(index, "edited", "the bytes that the next entry commits to", "other bytes")
             if self.anchor and self.anchor[0] == index + 1:
                 if self.anchor[1] != self.tree.root():  # where the ledger's key signed both, it has two histories
@@ -272,8 +273,7 @@ class Audit:
         if not self.entries:
             raise ValueError("there is nothing to check")
         if self.trusted < self.entries:
-            found = f"none that covers more than {self.trusted} of {self.entries} entries"
-            raise Bad(self.trusted, "checkpoint-mismatch", "a checkpoint of all entries", found)
+            raise Bad(self.trusted, "checkpoint-mismatch", "a checkpoint of all entries", f"one of {self.trusted}")
     def rows(self, how):
         query = "SELECT idx, typeof(entry), CASE WHEN length(entry) <= 65535 THEN entry END FROM entries "
         for index, kind, data in self.database.execute(query + how):
@@ -337,13 +337,14 @@ class Audit:
                 raise Bad(index, fault, expected, str(found))
         self.time = entry.time
         self.ids.add(request_id)
-        if self.next:  # signed by the old key, as was just checked, and by the new one
-            body = "\n".join((self.key.name, self.key.line, self.next.line)).encode()
-            held = signed(self.next.key, entry.request.get(7), pae("vialedger.v1.LedgerKeyPossession", body))
-            used = self.next.key in {self.key.key, *self.people.keys, *self.people.retired}
-            if entry.request.text(5) != self.key.line or self.next.name != self.key.name or used or not held:
-                raise Bad(index, "outcome-differs", "a rotation to a new key that is held", self.next.line)
-            self.people.retired, self.key = {*self.people.retired, self.key.key}, self.next
+        if entry.type == ROTATION:  # signed by the old key, as was just checked, and by the new one
+            old, new = self.key, self.next or self.key
+            held = pae("vialedger.v1.LedgerKeyPossession", "\n".join((old.name, old.line, new.line)).encode())
+            used = new.key in {old.key, *self.people.keys, *self.people.retired}
+            if [entry.request.text(5), new.name] != [old.line, old.name] or used or not signed(
+                    new.key, entry.request.get(7), held):
+                raise Bad(index, "outcome-differs", "a rotation to a new key that is held", new.line)
+            self.people.retired, self.key = {*self.people.retired, old.key}, new
         self.people.apply(entry)
         self.vials.apply(entry)
 def verify(report, ledger, vkey, checkpoint):
@@ -394,6 +395,5 @@ def main(verify=verify, what="the database, ledger.db"):
             "none": "No verdict: {why}"}[report["verdict"]].format(**report)
     print(json.dumps(report, indent=2, sort_keys=True) if arguments.json else re.sub("[^\n -~]", "?", told))
     return {"good": 0, "bad": 1, "none": 2}[report["verdict"]]
-
 if __name__ == "__main__":
     sys.exit(main())

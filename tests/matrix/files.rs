@@ -83,54 +83,86 @@ fn index(place: usize) -> u64 {
     u64::try_from(place).unwrap()
 }
 
+/// A tampered ledger, and what must be said of it.
+pub(crate) struct Tampered {
+    pub(crate) what: String,
+    pub(crate) evidence: Evidence,
+    pub(crate) index: u64,
+    pub(crate) fault: Fault,
+    /// Only the rules, run again, tell.
+    pub(crate) by_rules: bool,
+}
+
+/// What somebody who has the file does to an entry in it, or to the checkpoint behind it.
+pub(crate) fn done_to_the_file(place: usize, sizes: Sizes) -> Vec<Tampered> {
+    let honest = honest();
+    let last = honest.size() - 1;
+    let mut all = Vec::new();
+    let mut add = |tampering: &str, index, fault, change: &dyn Fn(&mut Evidence)| {
+        let mut evidence = honest.whole(sizes).clone();
+        change(&mut evidence);
+        let what = format!("{tampering} at {place}, {sizes:?}");
+        all.push(Tampered { what, evidence, index, fault, by_rules: false });
+    };
+    let length = honest.book.rows[place].len();
+    for byte in [0, length / 3, length - 1] {
+        add(&format!("byte {byte} flipped"), index(place), Fault::Edited, &|evidence| {
+            evidence.rows[place].entry = flip(&evidence.rows[place].entry, byte);
+        });
+    }
+    let gone = if place == last { Fault::Truncated } else { Fault::Missing };
+    add("deleted", index(place), gone, &|evidence| drop(evidence.take(place)));
+    add("deleted and closed", index(place), gone, &|evidence| {
+        evidence.take(place);
+        evidence.renumber();
+    });
+    add("doubled", index(place) + 1, Fault::Duplicate, &|evidence| {
+        let twice = evidence.rows[place].clone();
+        evidence.put(place, twice);
+        evidence.renumber();
+    });
+    add("cut off", index(place), Fault::Truncated, &|evidence| evidence.rows.truncate(place));
+    if place < last {
+        add("swapped", index(place), Fault::Reordered, &|evidence| {
+            evidence.swap(place);
+            evidence.renumber();
+        });
+    }
+    let notes = &honest.whole(sizes).checkpoints;
+    let note = notes.iter().position(|row| row.size > index(place)).unwrap();
+    let bad = notes[note].size - 1;
+    add("a checkpoint's byte flipped", bad, Fault::CheckpointMismatch, &|evidence| {
+        let row = &mut evidence.checkpoints[note];
+        row.note = flip(&row.note, 100);
+    });
+    all
+}
+
+/// What somebody who has the ledger's key as well makes of an entry.
+pub(crate) fn done_by_an_insider(place: usize, sizes: Sizes) -> Vec<Tampered> {
+    let honest = honest();
+    let forgeries = FORGERIES.iter().filter_map(|forgery| {
+        let mut evidence = honest.whole(sizes).clone();
+        evidence.row(place).entry = forged(forgery, place)?;
+        honest.resign(&mut evidence, place);
+        let what = format!("{} at {place}, {sizes:?}", forgery.name);
+        let fault = forgery.fault;
+        // People's signatures and keys, and balances, need no rules.
+        let by_rules = fault == Fault::OutcomeDiffers;
+        Some(Tampered { what, evidence, index: index(place), fault, by_rules })
+    });
+    forgeries.collect()
+}
+
 #[test]
 fn what_somebody_does_to_the_file_both_verifiers_find_alike() {
     let honest = honest();
-    let last = honest.size() - 1;
     let mut desk = Desk::open();
     for sizes in BOTH {
         desk.ask(&format!("untouched, {sizes:?}"), honest.whole(sizes), None);
     }
-    for (place, sizes) in places() {
-        let what = |tampering: &str| format!("{tampering} at {place}, {sizes:?}");
-        let whole = || honest.whole(sizes).clone();
-        let length = honest.book.rows[place].len();
-        for byte in [0, length / 3, length - 1] {
-            let mut evidence = whole();
-            evidence.rows[place].entry = flip(&evidence.rows[place].entry, byte);
-            desk.ask(
-                &what(&format!("byte {byte} flipped")),
-                &evidence,
-                Some((index(place), Fault::Edited)),
-            );
-        }
-        let mut evidence = whole();
-        evidence.take(place);
-        let fault = if place == last { Fault::Truncated } else { Fault::Missing };
-        desk.ask(&what("deleted"), &evidence, Some((index(place), fault)));
-        evidence.renumber();
-        desk.ask(&what("deleted and closed"), &evidence, Some((index(place), fault)));
-        let mut evidence = whole();
-        let twice = evidence.rows[place].clone();
-        evidence.put(place, twice);
-        evidence.renumber();
-        desk.ask(&what("doubled"), &evidence, Some((index(place) + 1, Fault::Duplicate)));
-        let mut evidence = whole();
-        evidence.rows.truncate(place);
-        desk.ask(&what("cut off"), &evidence, Some((index(place), Fault::Truncated)));
-        if place < last {
-            let mut evidence = whole();
-            evidence.swap(place);
-            evidence.renumber();
-            desk.ask(&what("swapped"), &evidence, Some((index(place), Fault::Reordered)));
-        }
-        let mut evidence = whole();
-        let notes = evidence.checkpoints.iter().position(|row| row.size > index(place)).unwrap();
-        let row = &mut evidence.checkpoints[notes];
-        let (size, note) = (row.size, flip(&row.note, 100));
-        row.note = note;
-        let fault = Some((size - 1, Fault::CheckpointMismatch));
-        desk.ask(&what("a checkpoint's byte flipped"), &evidence, fault);
+    for it in places().flat_map(|(place, sizes)| done_to_the_file(place, sizes)) {
+        desk.ask(&it.what, &it.evidence, Some((it.index, it.fault)));
     }
     for sizes in BOTH {
         let mut evidence = honest.whole(sizes).clone();
@@ -148,19 +180,9 @@ fn what_somebody_does_to_the_file_both_verifiers_find_alike() {
 
 #[test]
 fn what_an_insider_does_both_verifiers_find_or_the_second_says_that_it_does_not_check_it() {
-    let honest = honest();
     let mut desk = Desk::open();
-    for forgery in &FORGERIES {
-        for (place, sizes) in places() {
-            let Some(entry) = forged(forgery, place) else { continue };
-            let mut evidence = honest.whole(sizes).clone();
-            evidence.row(place).entry = entry;
-            honest.resign(&mut evidence, place);
-            let what = format!("{} at {place}, {sizes:?}", forgery.name);
-            let sample = desk.ask(&what, &evidence, Some((index(place), forgery.fault)));
-            // People's signatures and keys, and balances, need no rules.
-            sample.by_rules = forgery.fault == Fault::OutcomeDiffers;
-        }
+    for it in places().flat_map(|(place, sizes)| done_by_an_insider(place, sizes)) {
+        desk.ask(&it.what, &it.evidence, Some((it.index, it.fault))).by_rules = it.by_rules;
     }
     let (told, all) = desk.agree("what an insider does");
     assert!(told >= all / 2 && told < all, "{told} of {all}");

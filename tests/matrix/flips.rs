@@ -22,7 +22,7 @@ fn index(place: usize) -> u64 {
 }
 
 /// Every byte of these rows.
-fn bytes_of<'a>(rows: impl Iterator<Item = &'a Bytes>) -> Vec<(usize, usize)> {
+pub(crate) fn bytes_of<'a>(rows: impl Iterator<Item = &'a Bytes>) -> Vec<(usize, usize)> {
     let lengths = rows.map(Bytes::len).enumerate();
     lengths.flat_map(|(place, length)| (0..length).map(move |byte| (place, byte))).collect()
 }
@@ -32,7 +32,7 @@ const BEHIND: [usize; 8] = [0, 1, 0, 1, 2, 0, 1, 3];
 
 /// How many entries the ledger has in a case: the entry at `place` is the last, the last but one, or further from the
 /// end.
-fn size_of(place: usize, case: usize) -> usize {
+pub(crate) fn size_of(place: usize, case: usize) -> usize {
     (place + 1 + BEHIND[case % BEHIND.len()]).min(honest().size())
 }
 

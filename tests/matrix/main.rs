@@ -17,6 +17,7 @@ mod forge;
 mod honest;
 mod insider;
 mod many;
+mod second;
 mod tally;
 mod tamper;
 
