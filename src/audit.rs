@@ -216,6 +216,7 @@ where
             self.checkpoints.at(&self.tree, true, None)?;
         }
         // This thread judges a chunk, in order, while all others make the next ones ready.
+        self.checkpoints.fill();
         while window.fill().map_err(|error| Stop::Unreadable(error.to_string()))? {
             self.checkpoints.fill();
             self.judge(window)?;

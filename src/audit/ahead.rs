@@ -12,6 +12,9 @@ pub fn on_the_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     rayon::scope(|_| work())
 }
 
+/// Why there is always an answer.
+const ENDS: &str = "work that was begun says how it ended";
+
 /// What a panic leaves.
 type Panic = Box<dyn Any + Send>;
 
@@ -48,9 +51,13 @@ impl<T: Send + 'static> Ahead<T> {
         let done = loop {
             match coming.try_recv() {
                 Ok(done) => break done,
-                // One of the pool's own threads must not sleep: it may be the only one that can do the work.
-                Err(TryRecvError::Empty) if rayon::yield_now().is_some() => {}
-                Err(_) => break coming.recv().expect("work that was begun says how it ended"),
+                // One of the pool's own threads works on while it waits: it may be the only one that can do the work.
+                Err(TryRecvError::Empty) => match rayon::yield_now() {
+                    Some(rayon::Yield::Executed) => {}
+                    Some(rayon::Yield::Idle) => std::hint::spin_loop(),
+                    None => break coming.recv().expect(ENDS),
+                },
+                Err(TryRecvError::Disconnected) => unreachable!("{ENDS}"),
             }
         };
         Some(done.unwrap_or_else(|panic| resume_unwind(panic)))

@@ -17,7 +17,7 @@ use crate::ledger::{EntryError, ParsedEntry, SignedRequest, Unread};
 use crate::tlog::{Hash, leaf_hash};
 
 /// Rows that are kept in sight behind the one that is judged: enough to say which of two neighbours was changed.
-const AHEAD: usize = 2;
+const IN_SIGHT: usize = 2;
 
 /// Rows whose signatures are verified together. With more of them hardly anything more is saved.
 const TOGETHER: usize = 16;
@@ -100,8 +100,8 @@ impl Row {
     }
 }
 
-/// Chunks that are made ready while one is judged. With the one that was judged last, which is let go of meanwhile, these
-/// are all that is in memory.
+/// Chunks that are made ready while one is judged. What was judged is let go of by the same jobs, so that as many again are
+/// in memory at most.
 pub(super) const CHUNKS_AHEAD: usize = 8;
 
 /// A chunk of rows and the few that follow it.
@@ -129,7 +129,7 @@ where
         let (keys, rows, unread, ahead) = Default::default();
         let (failure, ended) = (None, false);
         let mut window = Self { source, keys, rows, chunk: 0, size, unread, ahead, failure, ended };
-        window.read(size + AHEAD, Vec::new());
+        window.read(size + IN_SIGHT, Vec::new());
         window
     }
 

@@ -1,5 +1,5 @@
-//! The persons' signatures. They are verified strictly and one by one: a batch can disagree with the single verification
-//! on crafted input.
+//! The persons' signatures. They are verified strictly and each for itself: a batch can disagree with the single
+//! verification on crafted input. What several share is a division, which decides nothing.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use crate::tlog::PublicKey;
 /// Keys that are kept at most. A ledger's people have fewer; whoever forges one cannot fill the memory with theirs.
 const MAX_KEYS: usize = 65_536;
 
-/// So many signatures of one key, and it is made ready for many: that costs a tenth of what they did.
+/// After so many signatures it is worth a tenth of what they cost to make their key ready for many.
 pub(super) const MANY: u64 = 256;
 
 /// Keys that are made ready for many signatures at most, at 30 KiB each. The others verify as they are.

@@ -141,11 +141,12 @@ pub struct ParsedEntry<O = v1::Outcome> {
     pub outcome: O,
 }
 
-/// An outcome whose bytes nobody has read yet. Whoever runs the rules again need not: the bytes must be the same.
-#[derive(Clone, Debug)]
-pub struct Unread(Bytes);
+/// An outcome that is there and that nobody has read yet. Whoever runs the rules again need not read it: the entry must
+/// come out with the same bytes. One that is no message shows then, and not before.
+#[derive(Clone, Copy, Debug)]
+pub struct Unread;
 
-/// The fields of `v1.Entry`, but for the outcome as the bytes that it is.
+/// The fields of `v1.Entry`, but for the outcome as bytes.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Fields {
     #[prost(uint32, tag = "1")]
@@ -202,14 +203,16 @@ impl ParsedEntry<Unread> {
             previous: Hash::try_from(entry.previous_leaf_hash.as_ref())?,
             rules_version: entry.rules_version,
             request: SignedRequest::unverified(kind, entry.request, key, signature),
-            outcome: Unread(entry.outcome.ok_or_else(|| missing("outcome"))?),
+            outcome: entry.outcome.map(|_| Unread).ok_or_else(|| missing("outcome"))?,
         })
     }
 
     /// Reads the outcome too.
     pub fn read(self) -> Result<ParsedEntry, EntryError> {
-        let outcome = v1::Outcome::decode(self.outcome.0)
+        // Of the whole, so that an outcome in several parts is what every reader of protobuf makes of it.
+        let entry = v1::Entry::decode(self.sealed.bytes.clone())
             .map_err(|error| EntryError::Malformed(error.to_string()))?;
+        let outcome = entry.outcome.ok_or_else(|| missing("outcome"))?;
         Ok(ParsedEntry {
             sealed: self.sealed,
             ledger: self.ledger,
@@ -266,6 +269,26 @@ mod tests {
         assert_eq!(fields.encode_to_vec(), bytes);
         assert_eq!(v1::Entry::decode(Bytes::from(fields.encode_to_vec())).unwrap(), message);
         assert_eq!(ParsedEntry::parse(bytes).unwrap().outcome, outcome);
+    }
+
+    #[test]
+    fn an_outcome_in_two_parts_is_read_as_one() {
+        let flag = |message: &str| v1::Flag { kind: 1, message: message.to_owned() };
+        let outcome = |flags: Vec<v1::Flag>| Some(v1::Outcome { flags, ..v1::Outcome::default() });
+        let message = v1::Entry {
+            format_version: 1,
+            previous_leaf_hash: vec![1; 32],
+            recorded_time: Some(prost_types::Timestamp::default()),
+            request_type: "vialedger.v1.DispenseVialRequest".to_owned(),
+            signer_key: vec![3; 32],
+            signature: vec![4; 64],
+            outcome: outcome(vec![flag("one")]),
+            ..v1::Entry::default()
+        };
+        let second = v1::Entry { outcome: outcome(vec![flag("two")]), ..v1::Entry::default() };
+        let bytes = [message.encode_to_vec(), second.encode_to_vec()].concat();
+        let both = ParsedEntry::parse(bytes.into()).unwrap().outcome;
+        assert_eq!(both.flags, [flag("one"), flag("two")]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(super) fn compare(
             }
             Standing::Extends | Standing::Behind(_) => {}
             Standing::Forked { size, found, .. } => {
-                let why = forked(reader, loaded, folder, known, (size, found), &keys)?;
+                let why = forked(reader, loaded, folder, known, size, found, &keys)?;
                 return Ok(WriteStatus::EvidenceBad(why));
             }
         }
@@ -54,10 +54,11 @@ fn forked(
     loaded: &Loaded,
     folder: &LedgerFolder,
     known: &Known,
-    (size, root): (u64, Hash),
+    size: u64,
+    root: Hash,
     keys: &[VerifierKey],
 ) -> Result<String, StoreError> {
-    let split = split_view(reader, loaded, known, (size, root))?;
+    let split = split_view(reader, loaded, known, size, root)?;
     let path = folder.split_view(size);
     let kept = durable::replace(&path, split.to_string().as_bytes());
     kept.map_err(|source| StoreError::Io { path: path.clone(), source })?;
@@ -79,7 +80,8 @@ fn split_view(
     reader: &Reader,
     loaded: &Loaded,
     known: &Known,
-    (size, root): (u64, Hash),
+    size: u64,
+    root: Hash,
 ) -> Result<SplitView, StoreError> {
     if let Some(own) = reader.checkpoint_at(size)?
         && let Ok(own) = SignedNote::parse(own.as_bytes())

@@ -150,7 +150,7 @@ pub struct Conflict {
     /// Both checkpoints, and the proof that came with the later one.
     pub split_view: SplitView,
     /// How they contradict each other. Nothing where the proof was merely bad: then either its
-    /// sender made a mistake, or the log has forked at a size that no proof can show.
+    /// sender made a mistake, or the log has forked at a size that no consistency proof can show.
     pub proven: Option<Divergence>,
 }
 

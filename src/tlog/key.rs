@@ -1,8 +1,9 @@
 //! Ed25519, strictly: one encoding for a key, no weak keys, one verdict on a signature.
 //!
 //! Lenient, cofactored and batch verification disagree on crafted signatures. Two auditors must
-//! never disagree, so there is a single way in here: [`PublicKey::verify`], which is RFC 8032 with
-//! the checks that the lenient ones leave out.
+//! never disagree, so there is one verdict here, that of RFC 8032 with the checks that the lenient
+//! ones leave out: [`PublicKey::verify`] gives it, and [`verify_each`] of several signatures, each for
+//! itself.
 
 mod table;
 
@@ -155,15 +156,25 @@ impl PublicKey {
     /// order, and whatever equals a computed R is its only encoding: so R need not be decoded to be compared with the
     /// eight points of small order, which saves an eighth of the time.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
-        let signature = strict(signature)?;
-        let holds = match &self.table {
-            Some(table) => {
-                let r = table.r(&self.key, message, &signature);
-                r.is_some_and(|r| r.compress().as_bytes() == signature.r_bytes())
-            }
-            None => self.key.verify(message, &signature).is_ok(),
+        let holds = match self.begin(message, signature)? {
+            Begun::Ended(holds) => holds,
+            Begun::R { point, claimed } => *point.compress().as_bytes() == claimed,
         };
         if holds { Ok(()) } else { Err(SignatureError::Invalid) }
+    }
+
+    fn begin(&self, message: &[u8], signature: &[u8]) -> Result<Begun, SignatureError> {
+        let signature = Signature::from_slice(signature)
+            .map_err(|_| SignatureError::Length { found: signature.len() })?;
+        let claimed = *signature.r_bytes();
+        if SMALL_ORDER.contains(&claimed) {
+            return Ok(Begun::Ended(false));
+        }
+        let Some(table) = &self.table else {
+            return Ok(Begun::Ended(self.key.verify(message, &signature).is_ok()));
+        };
+        let point = table.r(&self.key, message, &signature);
+        Ok(point.map_or(Begun::Ended(false), |point| Begun::R { point, claimed }))
     }
 }
 
@@ -182,7 +193,11 @@ pub struct Claim<'a> {
 /// that are prepared share one division, the last step, which saves a seventh of the time.
 #[must_use]
 pub fn verify_each(claims: &[Claim<'_>]) -> Vec<bool> {
-    let begun: Vec<Begun> = claims.iter().map(Begun::of).collect();
+    let begun: Vec<Begun> = claims
+        .iter()
+        .map(|claim| claim.key.begin(claim.message, claim.signature))
+        .map(|begun| begun.unwrap_or(Begun::Ended(false)))
+        .collect();
     let points: Vec<EdwardsPoint> = begun.iter().filter_map(Begun::point).collect();
     let mut computed = EdwardsPoint::compress_batch_alloc(&points).into_iter();
     let mut end = |begun: Begun| match begun {
@@ -203,32 +218,12 @@ enum Begun {
 }
 
 impl Begun {
-    fn of(claim: &Claim<'_>) -> Self {
-        let Claim { key, message, signature } = *claim;
-        let (Some(table), Ok(signature)) = (&key.table, strict(signature)) else {
-            return Self::Ended(key.verify(message, signature).is_ok());
-        };
-        let point = table.r(&key.key, message, &signature);
-        let claimed = *signature.r_bytes();
-        point.map_or(Self::Ended(false), |point| Self::R { point, claimed })
-    }
-
     fn point(&self) -> Option<EdwardsPoint> {
         match self {
             Self::Ended(_) => None,
             Self::R { point, .. } => Some(*point),
         }
     }
-}
-
-/// A signature of the right length whose R is not of small order.
-fn strict(signature: &[u8]) -> Result<Signature, SignatureError> {
-    let signature = Signature::from_slice(signature)
-        .map_err(|_| SignatureError::Length { found: signature.len() })?;
-    if SMALL_ORDER.contains(signature.r_bytes()) {
-        return Err(SignatureError::Invalid);
-    }
-    Ok(signature)
 }
 
 /// Signs exactly these bytes with Ed25519 (RFC 8032): 64 bytes, the same for the same key and

@@ -14,7 +14,7 @@ pub const MAX_SPLIT_VIEW_BYTES: usize = 64 * 1024;
 /// The first line of the file.
 const HEADER: &str = "vialedger-split-view@v1";
 
-/// Two checkpoints of one log, and the consistency proof that came with the second; see [`divergence`] for its form.
+/// Two checkpoints of one log, and hashes that show what the second one's tree begins with; see [`divergence`].
 ///
 /// Its text (`to_string`) is a file that proves itself to anybody who has the log's verifier key:
 /// a header line, the proof's hashes one a line, and the two signed notes, with an empty line
@@ -94,7 +94,7 @@ pub enum SplitViewError {
 }
 
 impl SplitView {
-    /// Two signed checkpoints, and the consistency proof that came with the second.
+    /// Two signed checkpoints, and the hashes.
     #[must_use]
     pub fn new(kept: SignedNote, other: SignedNote, proof: Vec<Hash>) -> Self {
         Self { kept, other, proof }

@@ -10,11 +10,12 @@ use crate::forge::{Evidence, Insider, Sizes, flip, long};
 use crate::support::{Book, decode};
 use crate::tally::Tally;
 
-/// Signatures of one key after which it is ready for certain, chunks that are read ahead and all.
-const MANY: usize = 400;
+/// Rows of one key before those that are changed: it was made ready after 256 that were judged, and up to 1,152 are read
+/// ahead.
+const MANY: usize = 256 + 1_152;
 
 fn book() -> &'static Book {
-    static BOOK: LazyLock<Book> = LazyLock::new(|| long(2_200));
+    static BOOK: LazyLock<Book> = LazyLock::new(|| long(4_000));
     &BOOK
 }
 
@@ -26,7 +27,7 @@ fn places() -> Vec<u64> {
         *before += 1;
         (*before > MANY).then_some(index)
     });
-    let places: Vec<u64> = of_many.step_by(13).collect();
+    let places: Vec<u64> = of_many.step_by(29).collect();
     assert!(places.len() > 20, "{places:?}");
     places
 }
@@ -56,7 +57,7 @@ fn a_checkpoint_of_a_key_with_many_is_missed_when_it_changes() {
     let tally = Tally::of("one byte of a late checkpoint flipped");
     let whole = Evidence::of(book(), Sizes::Every);
     let last = whole.checkpoints.len();
-    (MANY..last).into_par_iter().step_by(61).enumerate().for_each(|(case, place)| {
+    (MANY..last).into_par_iter().step_by(97).enumerate().for_each(|(case, place)| {
         let mut evidence = whole.clone();
         let row = &mut evidence.checkpoints[place];
         row.note = flip(&row.note, case * 5 % row.note.len());

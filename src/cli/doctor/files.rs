@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+#[cfg(unix)]
+use rustix::fs::StatVfsMountFlags;
+
 use super::{Check, Patient};
 use crate::cli::known::keys_of;
 use crate::key::{IdentityKey, Key, KeyError};
@@ -65,7 +68,8 @@ fn others(_path: &Path) -> Option<u32> {
     None
 }
 
-/// How much room is left. Nothing is said of a folder that is not there, nor where the system does not tell.
+/// How much room is left. Nothing is said of a folder that is not there, nor of a disk that cannot be written to or of
+/// which the system does not tell.
 fn disk(patient: &Patient<'_>) -> Option<Check> {
     let free = free_bytes(patient.folder.root())?;
     let ledger = std::fs::metadata(patient.folder.database()).map_or(0, |meta| meta.len());
@@ -75,7 +79,8 @@ fn disk(patient: &Patient<'_>) -> Option<Check> {
 #[cfg(unix)]
 fn free_bytes(path: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(path).ok()?;
-    disk.f_bavail.checked_mul(disk.f_frsize)
+    let is_none = disk.f_blocks == 0 || disk.f_flag.contains(StatVfsMountFlags::RDONLY);
+    (!is_none).then(|| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 #[cfg(not(unix))]
