@@ -43,6 +43,10 @@ use vialedger::clock::Stopwatch;
 use vialedger::store::Evidence;
 use vialedger::tlog::{Checkpoint, SignedNote, VerifierKey};
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Callers at once, each level for itself.
 const CALLERS: [usize; 4] = [1, 16, 64, 256];
 /// Connections that the callers share.
