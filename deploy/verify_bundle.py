@@ -3,11 +3,12 @@
 
     python3 verify_bundle.py vial.jsonl --vkey ledger.vkey
 
-It stands beside verify_ledger.py, which it uses for what a bundle has in common with a ledger. Checked are: the counts and
-the hash at the end; the signed note (C2SP); of each entry its inclusion (RFC 9162), its place, its time, the leaf hash of
-the one before where that is inside, the person's signature, and that an entry inside enrolled the key and none before
-revoked it. Where the ledger's own key was rotated, each was handed on by the one before, any of them may be given, and the
-last signed the checkpoint. NOT_CHECKED says what is not. Statuses and report are those of verify_ledger.py.
+It stands beside verify_ledger.py, which it uses for what a bundle has in common with a ledger. Checked are: the counts
+and the hash at the end; the signed note (C2SP); of each entry its inclusion (RFC 9162), its place, its time, the leaf
+hash of the one before where that is inside, the person's signature, and that an entry inside enrolled the key and none
+before revoked it. Where the ledger's own key was rotated, each was handed on by the one before, any of them may be
+given, and the last signed the checkpoint. NOT_CHECKED says what is not. Statuses and report are those of
+verify_ledger.py.
 """
 import base64, hashlib, json, pathlib, sys, types  # noqa: E401
 

@@ -4,10 +4,10 @@
     python3 verify_ledger.py ledger.db --vkey ledger.vkey --checkpoint kept-elsewhere.receipt
 
 Written from the formats and the protos, with no code of `vialedger verify`. Checked are: rows without a gap; bytes,
-index, ledger, time and previous leaf hash of each entry; root (RFC 6962) and signed note (C2SP) of every checkpoint; each
-person's signature over the stored request (DSSE), by a key that was valid then; request ids used once; for every vial that
-content = administered + wasted + in the container + in hands, moved by what the entry says. NOT_CHECKED is what needs the
-rules. Status 0: all good. 1: bad evidence. 2: no verdict. Trust ends at the last checkpoint."""
+index, ledger, time and previous leaf hash of each entry; root (RFC 6962) and signed note (C2SP) of every checkpoint;
+each person's signature over the stored request (DSSE), by a key that was valid then; request ids used once; for every
+vial that content = administered + wasted + in the container + in hands, moved by what the entry says. NOT_CHECKED is
+what needs the rules. Status 0: all good. 1: bad evidence. 2: no verdict. Trust ends at the last checkpoint."""
 import argparse, base64, contextlib, fractions, hashlib, json, pathlib, re, sqlite3, sys, types  # noqa: E401
 NOT_CHECKED = ("whether doses, refusals and flags are what the rules make of the requests; roles, witnesses, limits; "
                "states of vials; second persons; that new keys were held; whether what people say is true")
@@ -229,7 +229,7 @@ class Audit:
         self.leaves, self.ids, self.time, self.named, self.last = set(), set(), (-1 << 64, 0), None, EMPTY
         # The ledger's own key so far: entry 0's where a rotation leads from it to the given one, or else that one.
         naming = (parse(data) for _, data in self.rows(f"WHERE instr(entry, x'{vkey.line.encode().hex()}')"))
-        led = any(entry and entry.type == ROTATION and entry.request.fields.get(6) == [vkey.line.encode()] for entry in naming)
+        led = any(it and it.type == ROTATION and it.request.fields.get(6) == [vkey.line.encode()] for it in naming)
         first = [parse(data) for _, data in self.rows("ORDER BY idx LIMIT 1") if led]
         self.key, self.next = first and first[0] and named(first[0].request, 3) or vkey, None
     def run(self):
@@ -254,7 +254,7 @@ class Audit:
                 beyond = [parse(data) for _, data in self.rows(f"WHERE idx = {index + 2}")]
                 claimed = before.push(after.previous).push(after.leaf).root()  # of the last two, the signed root tells
                 told = beyond or note and note[0] == index + 2 and claimed.encode() in note[1]
-                if told and all(third and third.index == index + 2 and third.previous == after.leaf for third in beyond):
+                if told and all(it and it.index == index + 2 and it.previous == after.leaf for it in beyond):
                     raise Bad(index, "edited", "the bytes that the next entry commits to", "other bytes")
             if self.anchor and self.anchor[0] == index + 1:
                 if self.anchor[1] != self.tree.root():  # where the ledger's key signed both, it has two histories

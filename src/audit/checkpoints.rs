@@ -105,7 +105,7 @@ where
         self.key = Arc::new(key);
     }
 
-    /// Reads more rows, up to as many as are wanted, and has them verified by the other cores; false where that are none.
+    /// Reads more rows, up to as many as are wanted, and has them verified by the other cores; false where there is none to read.
     pub(super) fn fill(&mut self) -> bool {
         let wanted = self.wanted.saturating_sub(self.ready.len() + self.coming);
         let rows: Vec<_> = self.rows.by_ref().take(wanted).collect();

@@ -14,8 +14,8 @@ use super::{Client, ClientError};
 use crate::ledger::Receipt;
 use crate::pb::v1;
 use crate::tlog::{
-    Checkpoint, CheckpointError, Divergence, Gap, Hash, Known, NoteError, SignedNote, SplitView,
-    divergence, from_the_first_entry, root_before_last, verify_consistency,
+    Checkpoint, CheckpointError, Divergence, Gap, Hash, HashError, Known, NoteError, SignedNote,
+    SplitView, divergence, from_the_first_entry, root_before_last, verify_consistency,
 };
 
 /// How often a checkpoint is compared with what others on this device have remembered meanwhile. Each of them has compared
@@ -272,9 +272,7 @@ impl Client {
             }
             Err(error) => return Err(error),
         };
-        let hashes: Result<Vec<_>, _> =
-            path.iter().map(|hash| Hash::try_from(hash.as_slice())).collect();
-        Ok(match hashes {
+        Ok(match hashes(&path) {
             Ok(hashes) => (hashes, String::new()),
             Err(error) => (Vec::new(), format!("its proof cannot be read ({error})")),
         })
@@ -295,9 +293,7 @@ impl Client {
         let asked = v1::GetInclusionProofRequest { index: 0, size: Some(larger) };
         let answer = self.ask(asked).await.ok()?;
         let leaf = Hash::try_from(answer.leaf_hash.as_slice()).ok()?;
-        let path: Result<Vec<_>, _> =
-            answer.path.iter().map(|hash| Hash::try_from(hash.as_slice())).collect();
-        from_the_first_entry(size, leaf, &path.ok()?)
+        from_the_first_entry(size, leaf, &hashes(&answer.path).ok()?)
     }
 
     fn behind(
@@ -321,6 +317,11 @@ impl Client {
         let (fault, origin) = (Box::new(fault), self.ledger.name().to_string());
         HistoryFault::UnderAnotherKey { fault, origin, file: seen.source().to_owned() }
     }
+}
+
+/// The hashes of a proof.
+fn hashes(path: &[Vec<u8>]) -> Result<Vec<Hash>, HashError> {
+    path.iter().map(|hash| Hash::try_from(hash.as_slice())).collect()
 }
 
 /// What a server does not show of what was seen before.

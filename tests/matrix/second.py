@@ -12,7 +12,8 @@ second.signed, second.parse = (functools.lru_cache(4096)(it) for it in (second.s
 database = sqlite3.connect(":memory:", isolation_level=None)
 database.executescript("""
     PRAGMA application_id = 0x5649414C; PRAGMA user_version = 1;
-    CREATE TABLE entries (idx INTEGER PRIMARY KEY, entry BLOB); CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT);
+    CREATE TABLE entries (idx INTEGER PRIMARY KEY, entry BLOB);
+    CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note TEXT);
 """)
 second.sqlite3 = types.SimpleNamespace(connect=lambda *_, **__: database, Error=sqlite3.Error)
 
