@@ -91,7 +91,8 @@ fn free_bytes(_path: &Path) -> Option<u64> {
 /// What so many free bytes mean to a ledger of so many.
 fn room(free: u64, ledger: u64) -> Check {
     const NAME: &str = "disk";
-    let found = format!("{} MiB free, and the ledger has {}", free / MIB, ledger.div_ceil(MIB));
+    let found =
+        format!("{} MiB free, and the ledger takes {} MiB", free / MIB, ledger.div_ceil(MIB));
     let full = "where there is no room, an act is refused as a whole and what is recorded stays";
     if free < LITTLE_ROOM {
         Check::bad(NAME, format!("{found}: make room now; {full}"))
@@ -203,6 +204,9 @@ mod tests {
             assert_eq!(check.state, state, "{}", check.found);
         }
         let said = room(70 * MIB + 9, 3 * MIB + 1).found;
-        assert!(said.starts_with("70 MiB free, and the ledger has 4: make room soon"), "{said}");
+        assert!(
+            said.starts_with("70 MiB free, and the ledger takes 4 MiB: make room soon"),
+            "{said}"
+        );
     }
 }
